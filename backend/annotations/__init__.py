@@ -1,0 +1,1 @@
+"""The record of truth: annotations, their revisions and every change to them."""

@@ -1,0 +1,25 @@
+"""Refuses to serve in production while demo accounts exist."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+
+@register(Tags.database)
+def no_demo_accounts(databases: Any = None, **_: Any) -> list[CheckMessage]:
+    """An error for each demo account found in production (hazard 21)."""
+    if not (settings.PRODUCTION and databases):
+        return []
+    from backend.accounts.selectors import demo_usernames
+
+    names = demo_usernames()
+    if not names:
+        return []
+    return [
+        Error(
+            f"The demo accounts {', '.join(names)} exist and their passwords are public.",
+            hint="Remove them with `manage.py remove_demo`, or use a database without the demo.",
+            id="edgewise.E001",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""What every room may use: errors, ids and the clock; standard library only."""

@@ -1,0 +1,1 @@
+"""Encode jobs, and which windows of which raster are encoded by which model."""

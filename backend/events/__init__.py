@@ -1,0 +1,1 @@
+"""Typed, numbered facts, written in the transaction of the change and told after commit."""

@@ -1,0 +1,143 @@
+"""Every write to the table of jobs: create with its queue entry, progress, end."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from backend.core.clock import now
+from backend.core.errors import Conflict
+from backend.events import services as events
+from backend.jobs import engine
+from backend.jobs.models import Job, WorkerBeat
+from backend.jobs.selectors import job_json
+
+log = logging.getLogger(__name__)
+
+
+def create(
+    kind: str,
+    name: str,
+    *,
+    project_id: UUID,
+    raster_id: UUID | None = None,
+    created_by_id: UUID | None = None,
+    total: int = 0,
+    params: Mapping[str, Any] | None = None,
+    priority: int = 0,
+    lock: str | None = None,
+) -> Job:
+    """Makes the job's row and puts it into the queue, both in one transaction; the job gets `job_id`."""
+    with transaction.atomic():
+        job = Job.objects.create(
+            kind=kind,
+            project_id=project_id,
+            raster_id=raster_id,
+            created_by_id=created_by_id,
+            total=total,
+            params={**(params or {}), "name": name, "priority": priority, "lock": lock},
+        )
+        job.engine_job_id = engine.defer(name, {"job_id": str(job.id)}, priority=priority, lock=lock)
+        job.save(update_fields=["engine_job_id"])
+        tell(job)
+    return job
+
+
+def enqueue(name: str, args: Mapping[str, Any], *, priority: int = 0, lock: str | None = None) -> int:
+    """Puts a job without a visible row into the queue, inside the current transaction."""
+    return engine.defer(name, args, priority=priority, lock=lock)
+
+
+def start(job_id: UUID) -> Job | None:
+    """Marks a job as running; None when it was cancelled, ended or removed before it began."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().filter(id=job_id).first()
+        if job is None or job.state not in (Job.State.QUEUED, Job.State.RUNNING):
+            if job is not None and job.state == Job.State.CANCELLING:
+                _end(job, Job.State.CANCELLED)
+            return None
+        job.state = Job.State.RUNNING
+        job.started_at = job.started_at or now()
+        job.save(update_fields=["state", "started_at", "updated_at"])
+        tell(job)
+        return job
+
+
+def progress(job_id: UUID, **counts: int) -> bool:
+    """Stores `done`, `total`, `failed` or `skipped` and tells the project; False when the job should stop."""
+    with transaction.atomic():
+        Job.objects.filter(id=job_id).update(**counts, updated_at=now())
+        job = Job.objects.filter(id=job_id).first()
+        if job is None:
+            return False
+        tell(job)
+        return job.state == Job.State.RUNNING
+
+
+def finish(job_id: UUID, error: Mapping[str, Any] | None = None, **counts: int) -> None:
+    """Ends a job as done, as cancelled where that was asked for, or as failed with `{code, message}`."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().filter(id=job_id).first()
+        if job is None or job.state not in Job.OPEN:
+            return
+        for name, value in counts.items():
+            setattr(job, name, value)
+        if error is not None:
+            job.error = dict(error)
+            _end(job, Job.State.FAILED)
+        else:
+            _end(job, Job.State.CANCELLED if job.state == Job.State.CANCELLING else Job.State.DONE)
+
+
+def cancel(job_id: UUID) -> Job:
+    """Asks a job to stop; a queued one ends at once. Raises `job.not_running` when it has ended."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().get(id=job_id)
+        if job.state not in Job.OPEN:
+            raise Conflict("This job has already ended.", code="job.not_running")
+        if job.engine_job_id is not None:
+            engine.abort(job.engine_job_id)
+        if job.state == Job.State.QUEUED:
+            _end(job, Job.State.CANCELLED)
+        else:
+            job.state = Job.State.CANCELLING
+            job.save(update_fields=["state", "updated_at"])
+            tell(job)
+        return job
+
+
+def retry(job_id: UUID) -> Job:
+    """Puts an ended job into the queue again; what is done stays done. Raises `job.still_running`."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().get(id=job_id)
+        if job.state in Job.OPEN:
+            raise Conflict("This job is still under way.", code="job.still_running")
+        job.state, job.error, job.finished_at, job.started_at = Job.State.QUEUED, None, None, None
+        job.engine_job_id = engine.defer(
+            job.params["name"],
+            {"job_id": str(job.id)},
+            priority=job.params.get("priority", 0),
+            lock=job.params.get("lock"),
+        )
+        job.save()
+        tell(job)
+        return job
+
+
+def beat(name: str, queues: list[str]) -> None:
+    """Notes that a worker lives."""
+    WorkerBeat.objects.update_or_create(name=name, defaults={"seen_at": now(), "queues": queues})
+
+
+def tell(job: Job) -> None:
+    """Sends the job's state to its project as a hint."""
+    events.hint(job.project_id, {"type": "job", "job": job_json(job)})
+
+
+def _end(job: Job, state: Job.State) -> None:
+    job.state = state
+    job.finished_at = now()
+    job.save()
+    tell(job)

@@ -1,0 +1,1 @@
+"""The websocket: messages in and out, presence, the newest-prompt slot."""

@@ -1,0 +1,5 @@
+"""Which consumer answers which websocket address."""
+
+from channels.routing import URLRouter
+
+websocket = URLRouter([])

@@ -1,0 +1,1 @@
+"""A raster from its registration to viewable tiles."""
