@@ -1,0 +1,30 @@
+/** What jsdom lacks and every component test needs. */
+import "@testing-library/jest-dom/vitest";
+import { cleanup } from "@testing-library/react";
+import { afterEach, vi } from "vitest";
+import "../../i18n";
+
+afterEach(() => {
+  cleanup();
+});
+
+class NoResize implements ResizeObserver {
+  observe(): void {}
+  unobserve(): void {}
+  disconnect(): void {}
+}
+
+if (typeof window !== "undefined") {
+  window.ResizeObserver = NoResize;
+  window.HTMLElement.prototype.scrollIntoView = vi.fn();
+  window.matchMedia = (query: string): MediaQueryList => ({
+    matches: query.includes("reduce"),
+    media: query,
+    onchange: null,
+    addListener: () => undefined,
+    removeListener: () => undefined,
+    addEventListener: () => undefined,
+    removeEventListener: () => undefined,
+    dispatchEvent: () => false,
+  });
+}
