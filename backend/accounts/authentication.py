@@ -41,7 +41,7 @@ def digest_of(secret: str) -> str:
 
 
 def token_of(secret: str) -> ApiToken | None:
-    """The live token with this secret, its last use noted; None when unknown, expired or of an inactive user."""
+    """The live token with this secret, its use noted; None when unknown, expired or of an inactive user."""
     token = ApiToken.objects.select_related("user").filter(digest=digest_of(secret)).first()
     moment = now()
     if token is None or not token.user.is_active or (token.expires_at and token.expires_at < moment):

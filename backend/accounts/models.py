@@ -43,3 +43,15 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
+
+
+class Attempt(models.Model):
+    """A failed sign-in, remembered for a quarter of an hour."""
+
+    kind = models.CharField(max_length=10)
+    scope = models.CharField(max_length=10)
+    key = models.CharField(max_length=150)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "scope", "key", "at"], name="attempt_by_key")]

@@ -1,4 +1,4 @@
-"""Runs the queues in one process: bulk encoding, urgent clicks, everything else, and the sweep for dead jobs."""
+"""Runs the queues in one process: bulk encoding, urgent clicks, all else, and the sweep for dead jobs."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,8 @@ def run(lanes: Sequence[str]) -> None:
 
 
 async def _run(lanes: Sequence[str]) -> None:
-    app = current_app.with_connector(current_app.connector.get_worker_connector())
+    connector: Any = current_app.connector  # the Django connector, which its base class does not describe
+    app = current_app.with_connector(connector.get_worker_connector())
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):

@@ -22,7 +22,7 @@ def require_member(
 ) -> Member:
     """The user's membership with at least this role.
 
-    Raises `auth.required` for a stranger, `<noun>.not_found` for who is not a member (as if it did not exist),
+    Raises `auth.required` for a stranger, `<noun>.not_found` for who is no member (as if it did not exist),
     `auth.forbidden` for a member whose role is too low.
     """
     if not isinstance(user, User):
