@@ -88,10 +88,11 @@ TEMPLATES: list[dict[str, Any]] = []
 STATIC_URL = "/static/"
 FRONTEND_DIST = ROOT / "frontend" / "dist"
 STATICFILES_DIRS: list[Path] = []
-WHITENOISE_ROOT = None
-WHITENOISE_USE_FINDERS = False
-WHITENOISE_AUTOREFRESH = DEBUG
 STATIC_ROOT = FRONTEND_DIST
+WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8}\.\w+$"  # Vite's hashed names
+if not FRONTEND_DIST.is_dir():  # nothing to serve yet; `pages.app` says so
+    MIDDLEWARE.remove("whitenoise.middleware.WhiteNoiseMiddleware")
 
 _db = env.database()
 DATABASES: dict[str, dict[str, Any]] = {
