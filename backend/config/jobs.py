@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from backend.jobs import engine
+from backend.jobs import running
 
 # name -> (module:function, queue). The modules are imported by the worker only when a job runs.
-JOBS: dict[str, engine.Entry] = {
-    "rasters.prepare": engine.Entry("backend.rasters.jobs:prepare", queue="prepare", retries=2),
-    "encoding.run": engine.Entry("backend.encoding.jobs:run", queue="encode", retries=3),
-    "encoding.urgent": engine.Entry("backend.encoding.jobs:urgent", queue="urgent", retries=1),
-    "exchange.export": engine.Entry("backend.exchange.jobs:export", queue="exchange", retries=1),
+JOBS: dict[str, running.Entry] = {
+    "rasters.prepare": running.Entry("backend.rasters.jobs:prepare", queue="prepare", attempts=2),
+    "encoding.run": running.Entry("backend.encoding.jobs:run", queue="encode", attempts=3),
+    "encoding.urgent": running.Entry("backend.encoding.jobs:urgent", queue="urgent", attempts=2),
+    "exchange.export": running.Entry("backend.exchange.jobs:export", queue="exchange", attempts=2),
 }
 
 
 def on_app_ready(app: Any) -> None:
     """Procrastinate's hook: registers every job of the table."""
-    engine.register(app, JOBS)
+    running.register(app, JOBS)

@@ -17,6 +17,10 @@ from backend.jobs.selectors import job_json
 log = logging.getLogger(__name__)
 
 
+class Stopped(Exception):
+    """A job's function saw that it should stop, and did, with what was done so far stored."""
+
+
 def create(
     kind: str,
     name: str,

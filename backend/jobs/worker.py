@@ -47,7 +47,7 @@ async def _run(lanes: Sequence[str]) -> None:
                     name=f"{lane}@{socket.gethostname()}:{os.getpid()}",
                     concurrency=1,
                     install_signal_handlers=False,
-                    shutdown_graceful_timeout=5,
+                    shutdown_graceful_timeout=1,
                     delete_jobs="successful",
                     listen_notify=True,
                 ),
