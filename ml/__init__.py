@@ -1,0 +1,1 @@
+"""From pixels and prompts to polygons: models, encoding, decoding, vectorisation; knows no server."""

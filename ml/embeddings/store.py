@@ -1,0 +1,134 @@
+"""Embeddings on disk: half precision, checksummed, written aside and renamed; never a wrong one.
+
+A file is `EWE1`, the header's length (4 bytes, little-endian), the header (JSON: key, shapes, SHA-256 of the rest)
+and the three arrays as little-endian float16, one after the other.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.embeddings.features import SHAPES, Embedding
+from ml.windows import Window
+
+MAGIC = b"EWE1"
+MAX_HEADER = 4096
+PAYLOAD_BYTES = 2 * sum(int(np.prod(shape)) for shape in SHAPES.values())
+
+
+class EmbeddingMissingError(LookupError):
+    """This window is not encoded (any more)."""
+
+
+class EmbeddingCorruptError(ValueError):
+    """The file is not what was written: encode the window again."""
+
+
+@dataclass(frozen=True)
+class EmbeddingKey:
+    """What an embedding is of: raster, band recipe, model (their ids and hashes) and window."""
+
+    raster: str
+    recipe: str
+    model: str
+    window: Window
+
+    def relative_path(self) -> Path:
+        """Where it lies below the store's folder."""
+        place = f"{self.window.col}_{self.window.row}_{self.window.size}.ewe"
+        return Path(self.raster, self.recipe[:16], self.model[:16], place)
+
+
+@dataclass(frozen=True)
+class StoredEmbedding:
+    """What was written: the path below the store's folder, bytes, and the SHA-256 of the arrays."""
+
+    path: str
+    nbytes: int
+    sha256: str
+
+
+class EmbeddingStore:
+    """A folder of embeddings."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, key: EmbeddingKey, embedding: Embedding) -> StoredEmbedding:
+        """Writes one, replacing what was there in one step. Raises `OSError` when the disk refuses."""
+        payload = b"".join(np.ascontiguousarray(getattr(embedding, name), dtype="<f2").tobytes() for name in SHAPES)
+        digest = hashlib.sha256(payload).hexdigest()
+        header = json.dumps({"key": _key_json(key), "sha256": digest}).encode()
+        path = self.root / key.relative_path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        try:
+            with aside.open("xb") as file:
+                file.write(MAGIC + struct.pack("<I", len(header)) + header + payload)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        return StoredEmbedding(str(key.relative_path()), path.stat().st_size, digest)
+
+    def get(self, key: EmbeddingKey) -> Embedding:
+        """Reads one. Raises `EmbeddingMissingError`, `EmbeddingCorruptError`."""
+        try:
+            content = (self.root / key.relative_path()).read_bytes()
+        except FileNotFoundError as error:
+            raise EmbeddingMissingError(str(key.relative_path())) from error
+        header, start = _header(content)
+        payload = memoryview(content)[start:]
+        if header.get("key") != _key_json(key):
+            raise EmbeddingCorruptError(f"{key.relative_path()} belongs to another window")
+        if len(payload) != PAYLOAD_BYTES or hashlib.sha256(payload).hexdigest() != header.get("sha256"):
+            raise EmbeddingCorruptError(f"{key.relative_path()} is damaged")
+        arrays = []
+        for shape in SHAPES.values():
+            count = int(np.prod(shape))
+            arrays.append(np.frombuffer(payload, "<f2", count).astype(np.float32).reshape(shape))
+            payload = payload[2 * count :]
+        return Embedding(*arrays)
+
+    def has(self, key: EmbeddingKey) -> bool:
+        """Whether there is a file of the right size; its content is checked when it is read."""
+        path = self.root / key.relative_path()
+        return path.is_file() and path.stat().st_size > PAYLOAD_BYTES
+
+    def delete(self, key: EmbeddingKey) -> None:
+        """Removes one; harmless when it is not there."""
+        (self.root / key.relative_path()).unlink(missing_ok=True)
+
+
+def _key_json(key: EmbeddingKey) -> dict[str, Any]:
+    window = key.window
+    return {
+        "raster": key.raster,
+        "recipe": key.recipe,
+        "model": key.model,
+        "window": [window.col, window.row, window.size],
+    }
+
+
+def _header(content: bytes) -> tuple[dict[str, Any], int]:
+    if content[:4] != MAGIC or len(content) < 8:
+        raise EmbeddingCorruptError("not an embedding file")
+    (length,) = struct.unpack("<I", content[4:8])
+    if length > MAX_HEADER:
+        raise EmbeddingCorruptError("damaged header")
+    try:
+        header = json.loads(content[8 : 8 + length])
+    except ValueError as error:
+        raise EmbeddingCorruptError("damaged header") from error
+    if not isinstance(header, dict):
+        raise EmbeddingCorruptError("damaged header")
+    return header, 8 + length

@@ -1,0 +1,49 @@
+"""Encodes a window on the processor through ONNX Runtime."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.embeddings.features import Embedding
+from ml.models.installed import InstalledModel
+from ml.models.sessions import ENCODER_INPUTS, FEATURES, open_session
+
+
+class Encoder(Protocol):
+    """Whatever turns pixels into an embedding of its model."""
+
+    model: InstalledModel
+
+    def encode(self, pixels: npt.NDArray[np.uint8]) -> Embedding:
+        """The embedding of uint8 RGB pixels of shape (H, W, 3), H and W at most the model's input size."""
+
+
+class OnnxEncoder:
+    """The exported image encoder of a SAM 2.1 model; one session, to be used from one thread at a time."""
+
+    def __init__(self, model: InstalledModel, threads: int = 1) -> None:
+        self.model = model
+        self._session = open_session(model.encoder, threads, ENCODER_INPUTS, FEATURES)
+
+    def encode(self, pixels: npt.NDArray[np.uint8]) -> Embedding:
+        """See `Encoder.encode`. Smaller windows are padded at the right and below. Raises `ValueError`."""
+        image = prepare(pixels, self.model)
+        embed, high_0, high_1 = self._session.run(list(FEATURES), {"image": image})
+        return Embedding(embed, high_0, high_1)
+
+
+def prepare(pixels: npt.NDArray[np.uint8], model: InstalledModel) -> npt.NDArray[np.float32]:
+    """The model's input (1, 3, S, S): RGB / 255, less the mean, over the deviation; padding is the mean colour."""
+    size = model.input_size
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"pixels must be uint8 of shape (H, W, 3), not {pixels.dtype} {pixels.shape}")
+    height, width = pixels.shape[:2]
+    if not (0 < height <= size and 0 < width <= size):
+        raise ValueError(f"a window has 1 to {size} px a side, not {width} x {height}")
+    mean = np.asarray(model.mean, np.float32)
+    std = np.asarray(model.std, np.float32)
+    image = np.zeros((1, 3, size, size), np.float32)
+    scaled = (pixels.astype(np.float32) / np.float32(255) - mean) / std
+    image[0, :, :height, :width] = scaled.transpose(2, 0, 1)
+    return image

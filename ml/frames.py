@@ -1,0 +1,164 @@
+"""Every coordinate conversion there is: lon/lat, a raster's CRS, its pixels, a window and the model's frame.
+
+Arrays of coordinates are float64 of shape (N, 2). Pixel coordinates are (col, row) in the EDGE convention: the
+centre of the first pixel is (0.5, 0.5), its outer corner (0, 0). Angles are degrees, x before y everywhere.
+"""
+
+import math
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from affine import Affine
+from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import CRSError, ProjError
+from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
+
+from ml.windows import Window
+
+MODEL_SIZE = 1024  # SAM 2.1's input frame, sam2.1_hiera_*.yaml: image_size
+EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
+GEOD = Geod(ellps="WGS84")
+_transformers = threading.local()
+
+Coordinates = npt.NDArray[np.float64]
+
+
+class FrameError(ValueError):
+    """A CRS that cannot be read, a transform that cannot be inverted, or a place that a CRS cannot express."""
+
+
+@dataclass(frozen=True)
+class RasterFrame:
+    """Where a raster lies: its CRS (anything PROJ reads), affine pixel -> CRS transform, width and height in px."""
+
+    crs: str
+    transform: Affine
+    width: int
+    height: int
+
+    def pixel_from_lonlat(self, lonlat: npt.ArrayLike) -> Coordinates:
+        """Pixel coordinates of lon/lat; raises `FrameError` where the CRS cannot express the place."""
+        return self.pixel_from_raster(_project(self._to_raster, lonlat))
+
+    def lonlat_from_pixel(self, pixel: npt.ArrayLike) -> Coordinates:
+        """Lon/lat of pixel coordinates; raises `FrameError` where there is none."""
+        return _project(self._to_lonlat, self.raster_from_pixel(pixel))
+
+    def raster_from_pixel(self, pixel: npt.ArrayLike) -> Coordinates:
+        """Coordinates in the raster's CRS."""
+        return _affine(self.transform, pixel)
+
+    def pixel_from_raster(self, coordinates: npt.ArrayLike) -> Coordinates:
+        """Pixel coordinates of coordinates in the raster's CRS."""
+        return _affine(self._inverse, coordinates)
+
+    def lonlat_geometry_from_pixel(self, geometry: BaseGeometry) -> BaseGeometry:
+        """A geometry in pixel coordinates as lon/lat, long edges densified first."""
+        dense = shapely.segmentize(geometry, self.densify_px)
+        return shapely.transform(dense, self.lonlat_from_pixel)
+
+    def pixel_geometry_from_lonlat(self, geometry: BaseGeometry) -> BaseGeometry:
+        """A lon/lat geometry in pixel coordinates."""
+        return shapely.transform(geometry, self.pixel_from_lonlat)
+
+    def footprint_lonlat(self) -> Polygon:
+        """The raster's outline in lon/lat, at least 16 points a side."""
+        outline = shapely.box(0, 0, self.width, self.height)
+        side = max(self.width, self.height) / 16
+        dense = shapely.segmentize(outline, max(min(side, self.densify_px), 1.0))
+        return shapely.transform(dense, self.lonlat_from_pixel)
+
+    def pixel_size_m(self) -> tuple[float, float]:
+        """Width and height of the centre pixel in metres, on the ellipsoid."""
+        col, row = self.width / 2, self.height / 2
+        (a, b), (c, d), (e, f) = self.lonlat_from_pixel([[col, row], [col + 1, row], [col, row + 1]])
+        _, _, width = GEOD.inv(a, b, c, d)
+        _, _, height = GEOD.inv(a, b, e, f)
+        return float(width), float(height)
+
+    @cached_property
+    def densify_px(self) -> float:
+        """The longest edge in px whose chord strays less than 0.05 px on the sphere: sagitta s = L² / 8R."""
+        metres = max(*self.pixel_size_m(), 0.001)
+        return max(1.0, math.sqrt(8 * EARTH_RADIUS_M * 0.05 / metres))
+
+    @property
+    def _to_lonlat(self) -> Transformer:
+        return _transformer(self.crs, "EPSG:4326")
+
+    @property
+    def _to_raster(self) -> Transformer:
+        return _transformer("EPSG:4326", self.crs)
+
+    @cached_property
+    def _inverse(self) -> Affine:
+        if self.transform.determinant == 0:
+            raise FrameError("The raster's transform is degenerate: its pixels have no area.")
+        inverse: Affine = ~self.transform
+        return inverse
+
+
+def model_from_pixel(window: Window, pixel: npt.ArrayLike) -> Coordinates:
+    """The model's frame (0..1024, edge convention) of raster pixel coordinates, for one window."""
+    scale = MODEL_SIZE / window.size
+    return (np.asarray(pixel, dtype=np.float64) - (window.col, window.row)) * scale
+
+
+def pixel_from_model(window: Window, model: npt.ArrayLike) -> Coordinates:
+    """Raster pixel coordinates of the model's frame."""
+    scale = window.size / MODEL_SIZE
+    return np.asarray(model, dtype=np.float64) * scale + (window.col, window.row)
+
+
+def geodesic_area_m2(geometry: BaseGeometry) -> float:
+    """The area of a lon/lat geometry on the WGS 84 ellipsoid in m², holes taken away; 0 for lines and points."""
+    total = 0.0
+    for part in shapely.get_parts(geometry):
+        if isinstance(part, Polygon):
+            area = abs(GEOD.polygon_area_perimeter(*part.exterior.xy)[0])
+            holes = sum(abs(GEOD.polygon_area_perimeter(*ring.xy)[0]) for ring in part.interiors)
+            total += area - holes
+    return float(total)
+
+
+def readable_crs(crs: str) -> CRS:
+    """The CRS that PROJ makes of a text; raises `FrameError`."""
+    try:
+        return CRS.from_user_input(crs)
+    except CRSError as error:
+        raise FrameError("PROJ does not know this coordinate system.") from error
+
+
+def _transformer(source: str, target: str) -> Transformer:
+    known: dict[tuple[str, str], Transformer] = _transformers.__dict__.setdefault("known", {})
+    key = (source, target)
+    if key not in known:
+        if len(known) > 64:
+            known.clear()
+        try:
+            known[key] = Transformer.from_crs(readable_crs(source), readable_crs(target), always_xy=True)
+        except ProjError as error:
+            raise FrameError("PROJ has no way from this coordinate system to lon/lat.") from error
+    return known[key]
+
+
+def _project(transformer: Transformer, coordinates: npt.ArrayLike) -> Coordinates:
+    array = np.asarray(coordinates, dtype=np.float64).reshape(-1, 2)
+    x, y = transformer.transform(array[:, 0], array[:, 1])
+    projected = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
+    if not np.isfinite(projected).all():
+        raise FrameError("A place lies where the raster's coordinate system has no coordinates.")
+    return projected
+
+
+def _affine(transform: Affine, coordinates: npt.ArrayLike) -> Coordinates:
+    array = np.asarray(coordinates, dtype=np.float64).reshape(-1, 2)
+    x, y = array[:, 0], array[:, 1]
+    matrix: Any = transform
+    return np.column_stack([matrix.a * x + matrix.b * y + matrix.c, matrix.d * x + matrix.e * y + matrix.f])

@@ -1,0 +1,94 @@
+"""The square encode windows over a raster: where they lie, and which one a set of prompts is decoded in."""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+SIZE = 1024
+STRIDE = 896
+SNAP = 64  # windows made for a click lie on a coarse grid, so that the next click finds the same one
+WELL_INSIDE_PX = 96.0
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A square of raster pixels: its first column and row, and its side. It may reach past a small raster."""
+
+    col: int
+    row: int
+    size: int = SIZE
+
+
+def plan_windows(width: int, height: int, size: int = SIZE, stride: int = STRIDE) -> tuple[Window, ...]:
+    """The windows that cover a raster, row by row; the last row and column are moved inward.
+
+    A raster smaller than a window gets one that reaches past it. Raises `ValueError` unless 0 < stride <= size.
+    """
+    if not 0 < stride <= size:
+        raise ValueError(f"the stride must be 1 to {size} px, not {stride}")
+    if width < 1 or height < 1:
+        raise ValueError("a raster without pixels has no windows")
+    return tuple(
+        Window(col, row, size) for row in _starts(height, size, stride) for col in _starts(width, size, stride)
+    )
+
+
+def count_windows(width: int, height: int, size: int = SIZE, stride: int = STRIDE) -> int:
+    """How many windows `plan_windows` gives, without making them."""
+    return len(_starts(width, size, stride)) * len(_starts(height, size, stride))
+
+
+def choose_window(
+    prompts: npt.ArrayLike,
+    width: int,
+    height: int,
+    *,
+    size: int = SIZE,
+    stride: int = STRIDE,
+    ready: Container[Window] = (),
+) -> Window:
+    """The window for prompts at (N, 2) pixel coordinates: the planned one that holds them with most room around.
+
+    A ready window is taken where the prompts lie well inside it. Prompts that no planned window holds together get
+    one centred on them; prompts further apart than a window get the one centred on the first.
+    """
+    points = np.asarray(prompts, dtype=np.float64).reshape(-1, 2)
+    low, high = points.min(axis=0), points.max(axis=0)
+    columns = [start for start in _starts(width, size, stride) if start <= low[0] and high[0] <= start + size]
+    rows = [start for start in _starts(height, size, stride) if start <= low[1] and high[1] <= start + size]
+    planned = [Window(col, row, size) for row in rows for col in columns]
+    if not planned:
+        held = (low + high) / 2 if bool(((high - low) <= size).all()) else points[0]
+        return _centred(held, width, height, size)
+    by_room = sorted(planned, key=lambda window: -_room(window, low, high, width, height))
+    for window in by_room:
+        if window in ready and _room(window, low, high, width, height) >= WELL_INSIDE_PX:
+            return window
+    return by_room[0]
+
+
+def _starts(length: int, size: int, stride: int) -> Sequence[int]:
+    if length <= size:
+        return [0]
+    starts = list(range(0, length - size, stride))
+    return [*starts, length - size]
+
+
+def _room(
+    window: Window, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], width: int, height: int
+) -> float:
+    """The least distance in px from the prompts to a side of the window beyond which the raster goes on."""
+    sides = [
+        low[0] - window.col if window.col > 0 else np.inf,
+        low[1] - window.row if window.row > 0 else np.inf,
+        window.col + window.size - high[0] if window.col + window.size < width else np.inf,
+        window.row + window.size - high[1] if window.row + window.size < height else np.inf,
+    ]
+    return float(min(sides))
+
+
+def _centred(centre: npt.NDArray[np.float64], width: int, height: int, size: int) -> Window:
+    col, row = (round((value - size / 2) / SNAP) * SNAP for value in centre)
+    return Window(max(0, min(col, width - size)), max(0, min(row, height - size)), size)
