@@ -18,12 +18,9 @@ def check(kind: str, *, user: str, address: str) -> None:
     for scope, key in (("user", user.lower()), ("address", address)):
         if (
             key
-            and Attempt.objects.filter(kind=kind, scope=scope, key=key[:150], at__gte=since).count()
-            >= LIMITS[scope]
+            and Attempt.objects.filter(kind=kind, scope=scope, key=key[:150], at__gte=since).count() >= LIMITS[scope]
         ):
-            raise TooMany(
-                "Too many failed attempts. Wait a quarter of an hour.", code="auth.too_many_attempts"
-            )
+            raise TooMany("Too many failed attempts. Wait a quarter of an hour.", code="auth.too_many_attempts")
 
 
 def failed(kind: str, *, user: str, address: str) -> None:

@@ -64,9 +64,7 @@ def database() -> Database:
     """Parses `DATABASE_URL` (`postgres://user:password@host:port/name?sslmode=…`)."""
     url = text("DATABASE_URL")
     if not url:
-        raise BadSetting(
-            "DATABASE_URL is not set. `make run` sets it; else give postgres://user:password@host/name."
-        )
+        raise BadSetting("DATABASE_URL is not set. `make run` sets it; else give postgres://user:password@host/name.")
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql", "postgis"} or not parts.path.strip("/"):
         raise BadSetting("DATABASE_URL must look like postgres://user:password@host:port/name.")

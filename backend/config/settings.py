@@ -22,9 +22,7 @@ SECRET_KEY = env.text("EDGEWISE_SECRET_KEY", "" if PRODUCTION else "local-only-n
 if PRODUCTION and DEBUG:
     raise env.BadSetting("EDGEWISE_DEBUG is on in production. Unset it.")
 if PRODUCTION and len(SECRET_KEY) < 32:
-    raise env.BadSetting(
-        "EDGEWISE_SECRET_KEY is missing or shorter than 32 characters. Set a long random text."
-    )
+    raise env.BadSetting("EDGEWISE_SECRET_KEY is missing or shorter than 32 characters. Set a long random text.")
 
 HOSTS = env.items("EDGEWISE_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
 if PRODUCTION and not HOSTS:
@@ -177,9 +175,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-CHANNEL_LAYERS = {
-    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 5000}}
-}
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 5000}}}
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "no_autodiscovery"
 PROCRASTINATE_ON_APP_READY = "backend.config.jobs.on_app_ready"
 

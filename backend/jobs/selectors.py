@@ -11,9 +11,7 @@ from backend.jobs.models import Job, WorkerBeat
 
 def jobs_of_project(project_id: UUID, limit: int = 100) -> Sequence[Job]:
     """The project's newest jobs."""
-    return list(
-        Job.objects.filter(project_id=project_id).select_related("created_by").order_by("-created_at")[:limit]
-    )
+    return list(Job.objects.filter(project_id=project_id).select_related("created_by").order_by("-created_at")[:limit])
 
 
 def open_job(raster_id: UUID, kind: str) -> Job | None:

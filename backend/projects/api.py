@@ -103,9 +103,7 @@ class InvitesView(APIView):
         """Makes a link; its token is in this answer only."""
         me = require_member(request.user, project_id, Role.OWNER)
         said = _said(say.NewInvite(data=request.data))
-        invite, secret = services.create_invite(
-            project_id, Role(said["role"]), said["expires_days"], actor=me.user
-        )
+        invite, secret = services.create_invite(project_id, Role(said["role"]), said["expires_days"], actor=me.user)
         url = request.build_absolute_uri(f"/invite/{secret}")
         return Response({**selectors.invite_json(invite), "token": secret, "url": url}, status=201)
 

@@ -25,9 +25,7 @@ def clean_schema(schema: object) -> list[dict[str, Any]]:
     return cleaned
 
 
-def clean_values(
-    schema: Sequence[Mapping[str, Any]], values: object, *, complete: bool = False
-) -> dict[str, Any]:
+def clean_values(schema: Sequence[Mapping[str, Any]], values: object, *, complete: bool = False) -> dict[str, Any]:
     """A checked copy of an annotation's attribute values; unset ones left out.
 
     Raises `annotation.invalid_attributes` for unknown keys, wrong types and, when `complete`, for a required
@@ -62,9 +60,7 @@ def _clean_entry(index: int, entry: object) -> dict[str, Any]:
         raise _invalid(field, "Give an object with key, label and type.")
     key, label, kind = entry.get("key"), entry.get("label"), entry.get("type")
     if not isinstance(key, str) or not KEY.match(key):
-        raise _invalid(
-            f"{field}.key", "A key is 1 to 40 small letters, digits or _, and begins with a letter."
-        )
+        raise _invalid(f"{field}.key", "A key is 1 to 40 small letters, digits or _, and begins with a letter.")
     if not isinstance(label, str) or not 1 <= len(label.strip()) <= 80:
         raise _invalid(f"{field}.label", "Give a label of 1 to 80 characters.")
     if kind not in TYPES:

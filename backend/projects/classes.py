@@ -45,9 +45,7 @@ def delete(project_id: UUID, class_id: UUID, actor: User) -> None:
         label_class = _locked(project_id, class_id)
         _refuse_in_use(class_id, "It cannot be removed")
         label_class.delete()
-        events.record(
-            project_id, "class.deleted", {"id": str(class_id)}, actor_id=actor.id, subject_id=class_id
-        )
+        events.record(project_id, "class.deleted", {"id": str(class_id)}, actor_id=actor.id, subject_id=class_id)
 
 
 def _locked(project_id: UUID, class_id: UUID) -> LabelClass:
@@ -62,9 +60,7 @@ def _saved(label_class: LabelClass) -> LabelClass:
         with transaction.atomic():
             label_class.save()
     except IntegrityError as error:
-        raise Conflict(
-            "Another class has this name or this digit. Choose another.", code="class.taken"
-        ) from error
+        raise Conflict("Another class has this name or this digit. Choose another.", code="class.taken") from error
     return label_class
 
 

@@ -19,9 +19,7 @@ card_counts: list[CardCounts] = []
 
 def projects_of(user: User) -> list[dict[str, Any]]:
     """The user's projects, newest first, each with the counts that the rooms above add."""
-    members = list(
-        Member.objects.select_related("project").filter(user=user).order_by("-project__created_at")
-    )
+    members = list(Member.objects.select_related("project").filter(user=user).order_by("-project__created_at"))
     ids = [member.project_id for member in members]
     extras = [count(ids) for count in card_counts]
     cards = []

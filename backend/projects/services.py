@@ -126,9 +126,7 @@ def _locked(project_id: UUID, user_id: UUID) -> Member:
 
 def _refuse_last_owner(project_id: UUID) -> None:
     if Member.objects.filter(project_id=project_id, role=Role.OWNER).count() <= 1:
-        raise Conflict(
-            "A project needs an owner. Make somebody else an owner first.", code="member.last_owner"
-        )
+        raise Conflict("A project needs an owner. Make somebody else an owner first.", code="member.last_owner")
 
 
 def _tell(project_id: UUID, kind: str, data: dict[str, Any], actor: User, subject: UUID) -> None:

@@ -64,9 +64,7 @@ class Timed:
     theirs_cpu: list[float]
 
 
-def interleaved(
-    ours: Callable[[int], object], theirs: Callable[[int], object], pairs: int, warm_up: int = 3
-) -> Timed:
+def interleaved(ours: Callable[[int], object], theirs: Callable[[int], object], pairs: int, warm_up: int = 3) -> Timed:
     """Runs A-B-B-A-A-B… in one process; the processor time is this process's own."""
     timed = Timed([], [], [], [])
     for index in range(-warm_up, pairs):
@@ -83,9 +81,7 @@ def ratio(theirs: Sequence[float], ours: Sequence[float], seed: int = 0) -> tupl
     """Median of `theirs` over median of `ours`, with a 95 % bootstrap interval over pairs."""
     rng = random.Random(seed)
     pairs = list(zip(theirs, ours, strict=True))
-    draws = sorted(
-        _median_ratio([pairs[rng.randrange(len(pairs))] for _ in pairs]) for _ in range(1000)
-    )
+    draws = sorted(_median_ratio([pairs[rng.randrange(len(pairs))] for _ in pairs]) for _ in range(1000))
     return _median_ratio(pairs), (draws[25], draws[974])
 
 

@@ -52,9 +52,7 @@ def test_signing_in_with_the_csrf_header_starts_a_session_and_signing_out_ends_i
 def test_signing_in_without_the_csrf_header_is_refused(ada: User) -> None:
     client = Client(enforce_csrf_checks=True)
 
-    answer = client.post(
-        "/api/session", {"username": "ada", "password": PASSWORD}, content_type="application/json"
-    )
+    answer = client.post("/api/session", {"username": "ada", "password": PASSWORD}, content_type="application/json")
 
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "auth.csrf"
@@ -145,9 +143,7 @@ def test_changing_the_password_needs_the_old_one_and_ends_other_sessions(ada: Us
     wrong = here.post(
         "/api/session/password", {"old": "no", "new": "another long phrase"}, content_type="application/json"
     )
-    weak = here.post(
-        "/api/session/password", {"old": PASSWORD, "new": "short"}, content_type="application/json"
-    )
+    weak = here.post("/api/session/password", {"old": PASSWORD, "new": "short"}, content_type="application/json")
     right = here.post(
         "/api/session/password",
         {"old": PASSWORD, "new": "another long phrase"},

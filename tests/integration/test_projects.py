@@ -109,9 +109,7 @@ def test_a_change_of_role_is_an_event_with_the_next_number(owner: User, project:
     annotator = joined(project, "anna", Role.ANNOTATOR)
     before = Event.objects.filter(project_id=project.id).count()
 
-    answer = client_of(owner).patch(
-        f"/api/projects/{project.id}/members/{annotator.id}", {"role": "reviewer"}
-    )
+    answer = client_of(owner).patch(f"/api/projects/{project.id}/members/{annotator.id}", {"role": "reviewer"})
 
     event = Event.objects.filter(project_id=project.id).latest("seq")
     assert answer.json()["role"] == "reviewer"
@@ -140,9 +138,7 @@ def test_an_invited_stranger_makes_an_account_and_joins_once(owner: User, projec
 def test_a_weak_password_leaves_neither_account_nor_spent_invite(owner: User, project: Project) -> None:
     made = client_of(owner).post(f"/api/projects/{project.id}/invites", {"role": "viewer"}).json()
 
-    answer = APIClient().post(
-        f"/api/invites/{made['token']}/accept", {"username": "ivan", "password": "1234"}
-    )
+    answer = APIClient().post(f"/api/invites/{made['token']}/accept", {"username": "ivan", "password": "1234"})
 
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "account.invalid"
@@ -163,9 +159,7 @@ def test_expired_revoked_and_unknown_invites_answer_alike(owner: User, project: 
     assert answers[0].json() == answers[1].json() == answers[2].json()
 
 
-def test_a_member_who_follows_an_invite_keeps_role_and_leaves_the_invite(
-    owner: User, project: Project
-) -> None:
+def test_a_member_who_follows_an_invite_keeps_role_and_leaves_the_invite(owner: User, project: Project) -> None:
     made = client_of(owner).post(f"/api/projects/{project.id}/invites", {"role": "viewer"}).json()
 
     answer = client_of(owner).post(f"/api/invites/{made['token']}/accept", {})
@@ -207,9 +201,7 @@ def test_the_legend_keeps_its_order_and_refuses_a_taken_digit(owner: User, proje
         {"attributes": [ROOF, ROOF]},
     ],
 )
-def test_a_class_that_is_not_well_formed_is_refused(
-    owner: User, project: Project, fields: dict[str, Any]
-) -> None:
+def test_a_class_that_is_not_well_formed_is_refused(owner: User, project: Project, fields: dict[str, Any]) -> None:
     body = {"name": "Building", "colour": "#e8590c", **fields}
 
     answer = client_of(owner).post(f"/api/projects/{project.id}/classes", body)

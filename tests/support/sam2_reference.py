@@ -53,9 +53,7 @@ def _stand_in_for_torchvision() -> None:
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             size = [self.height, self.width]
-            return functional.interpolate(
-                image[None], size, mode="bilinear", antialias=True, align_corners=False
-            )[0]
+            return functional.interpolate(image[None], size, mode="bilinear", antialias=True, align_corners=False)[0]
 
     class Normalize(nn.Module):
         def __init__(self, mean: list[float], std: list[float]) -> None:

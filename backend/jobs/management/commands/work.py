@@ -14,9 +14,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which lanes this process serves; all of them unless told."""
-        parser.add_argument(
-            "--lane", action="append", choices=sorted(worker.LANES), help="serve only this lane"
-        )
+        parser.add_argument("--lane", action="append", choices=sorted(worker.LANES), help="serve only this lane")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Starts and stays."""
