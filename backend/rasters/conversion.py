@@ -1,0 +1,82 @@
+"""Makes a COG of a file in a process of its own: `python -m backend.rasters.conversion ORDER.json`.
+
+The order names source, target, CRS and transform to use, and the data type. Every block of the source is read, so a
+damaged file is found here. Memory is bounded by GDAL's block cache, whatever the raster's size.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+from backend.rasters.inspection import limit_this_process
+
+CACHE_MB = 256
+BLOCK = 512
+
+
+def convert(order: dict[str, Any]) -> None:
+    """Writes the COG aside and renames it. Raises rasterio's errors when the source cannot be read."""
+    import rasterio
+    import rasterio.shutil
+
+    target = Path(order["target"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as folder,
+        rasterio.Env(
+            GDAL_CACHEMAX=CACHE_MB,
+            GDAL_DISABLE_READDIR_ON_OPEN="FALSE",
+            GDAL_TIFF_OVR_BLOCKSIZE=BLOCK,
+            CHECK_DISK_FREE_SPACE="TRUE",
+            CPL_TMPDIR=folder,
+        ),
+    ):
+        view = _view(order, Path(folder) / "source.vrt")
+        aside = Path(folder) / "cog.tif"
+        rasterio.shutil.copy(str(view), str(aside), driver="COG", **_options(order))
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(target)
+
+
+def _view(order: dict[str, Any], path: Path) -> Path:
+    """The source under the right CRS, transform and data type, without copying it."""
+    import rasterio.shutil
+
+    rasterio.shutil.copy(order["source"], str(path), driver="VRT")
+    tree = Xml.parse(path)  # noqa: S314
+    root = tree.getroot()
+    for name in ("SRS", "GeoTransform", "GCPList", "Metadata"):
+        for element in root.findall(name):
+            root.remove(element)
+    Xml.SubElement(root, "SRS").text = order["crs"]
+    a, b, c, d, e, f = order["transform"]
+    Xml.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in (c, a, b, f, d, e))
+    if order.get("as_float32"):
+        for band in root.findall("VRTRasterBand"):
+            band.set("dataType", "Float32")
+    tree.write(path)
+    return path
+
+
+def _options(order: dict[str, Any]) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "BLOCKSIZE": BLOCK,
+        "BIGTIFF": "IF_SAFER",
+        "SPARSE_OK": "TRUE",
+        "NUM_THREADS": "1",
+        "OVERVIEW_RESAMPLING": "NEAREST" if order.get("palette") else "AVERAGE",
+        "WARP_RESAMPLING": "NEAREST",
+    }
+    if order.get("jpeg"):
+        return {**options, "COMPRESS": "JPEG", "QUALITY": 90, "OVERVIEW_QUALITY": 85}
+    return {**options, "COMPRESS": "DEFLATE", "LEVEL": 4, "PREDICTOR": "YES"}
+
+
+if __name__ == "__main__":
+    limit_this_process(memory_mb=4096, cpu_seconds=24 * 3600, file_mb=4 * 1024 * 1024)
+    convert(json.loads(Path(sys.argv[1]).read_text()))

@@ -1,0 +1,89 @@
+"""The band recipe: which bands, stretched how, become the three channels that a person and a model see."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.core.errors import Invalid
+
+COLOURS = ("red", "green", "blue")
+
+
+def default_recipe(bands: Sequence[Mapping[str, Any]], *, palette: bool) -> dict[str, Any]:
+    """The first recipe: the colour bands where they are named, else the first three, else grey.
+
+    uint8 colour images are shown as they are; all else from the 2nd to the 98th percentile of the whole raster.
+    """
+    usable = [band for band in bands if band["interpretation"] not in {"alpha", "undefined_mask"}] or list(bands)
+    named = {band["interpretation"]: band for band in usable}
+    if palette:
+        chosen = [usable[0]] * 3
+    elif all(colour in named for colour in COLOURS):
+        chosen = [named[colour] for colour in COLOURS]
+    elif len(usable) >= 3:
+        chosen = list(usable[:3])
+    else:
+        chosen = [usable[0]] * 3
+    as_it_is = palette or (all(band["dtype"] == "uint8" for band in chosen) and len({b["index"] for b in chosen}) == 3)
+    ranges = [[0.0, 255.0] if as_it_is else _stretch(band) for band in chosen]
+    return {"bands": [band["index"] for band in chosen], "ranges": ranges, "gamma": 1.0}
+
+
+def clean_recipe(recipe: object, bands: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A checked copy. Raises `raster.invalid_recipe`."""
+    known = {band["index"] for band in bands}
+    try:
+        assert isinstance(recipe, Mapping)
+        chosen = [int(index) for index in recipe["bands"]]
+        ranges = [[float(low), float(high)] for low, high in recipe["ranges"]]
+        gamma = float(recipe.get("gamma", 1.0))
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise _invalid("Give three bands, three ranges [low, high] and a gamma.") from error
+    if len(chosen) != 3 or len(ranges) != 3 or not set(chosen) <= known:
+        raise _invalid(f"Choose three of the bands {sorted(known)}.")
+    if not all(np.isfinite(pair).all() and pair[0] < pair[1] for pair in ranges) or not 0.1 <= gamma <= 10:
+        raise _invalid("Each range goes from a lower to a higher number, and gamma is 0.1 to 10.")
+    return {"bands": chosen, "ranges": ranges, "gamma": gamma}
+
+
+def recipe_hash(recipe: Mapping[str, Any], version: int) -> str:
+    """What stands for the recipe in keys of embeddings and tiles."""
+    return hashlib.sha256(json.dumps([recipe, version], sort_keys=True).encode()).hexdigest()
+
+
+def apply_recipe(
+    values: npt.NDArray[Any], recipe: Mapping[str, Any], palette: Mapping[str, Sequence[int]] | None
+) -> npt.NDArray[np.uint8]:
+    """Pixels (H, W, 3) uint8 of the recipe's three bands (3, H, W)."""
+    if palette:
+        table = np.zeros((256, 3), np.uint8)
+        for index, colour in palette.items():
+            if 0 <= int(index) < 256:
+                table[int(index)] = colour[:3]
+        expanded: npt.NDArray[np.uint8] = table[np.clip(values[0], 0, 255).astype(np.uint8)]
+        return expanded
+    ranges, gamma = recipe["ranges"], recipe.get("gamma", 1.0)
+    if values.dtype == np.uint8 and gamma == 1.0 and all(pair == [0.0, 255.0] for pair in ranges):
+        return np.ascontiguousarray(values.transpose(1, 2, 0))
+    low = np.array([pair[0] for pair in ranges], np.float32)[:, None, None]
+    high = np.array([pair[1] for pair in ranges], np.float32)[:, None, None]
+    share = np.clip((np.nan_to_num(values.astype(np.float32)) - low) / (high - low), 0, 1)
+    if gamma != 1.0:
+        share **= np.float32(1 / gamma)
+    return np.ascontiguousarray((share * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+
+
+def _stretch(band: Mapping[str, Any]) -> list[float]:
+    stats = band.get("stats") or {}
+    low, high = float(stats.get("p2", 0)), float(stats.get("p98", 255))
+    if high <= low:
+        low, high = float(stats.get("min", 0)), float(stats.get("max", 255))
+    return [low, high if high > low else low + 1]
+
+
+def _invalid(message: str) -> Invalid:
+    return Invalid(message, code="raster.invalid_recipe", details={"fields": {"recipe": [message]}})

@@ -1,0 +1,146 @@
+"""Every write about rasters: register, give a CRS, change, remove; each with its event."""
+
+import shutil
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from backend.accounts.models import User
+from backend.core.errors import Conflict, Invalid
+from backend.events import services as events
+from backend.jobs import services as jobs
+from backend.jobs.selectors import open_job
+from backend.rasters.folders import allowed_file
+from backend.rasters.models import Raster
+from backend.rasters.recipes import clean_recipe, recipe_hash
+from backend.rasters.selectors import raster_json
+from ml.frames import FrameError, readable_crs
+
+MAX_NAME = 200
+
+
+def register_file(project_id: UUID, path: str, name: str, *, actor: User) -> Raster:
+    """Registers a file of an allowed folder and has it prepared. Raises `raster.not_in_folder`."""
+    file = allowed_file(path)
+    with transaction.atomic():
+        raster = Raster.objects.create(
+            project_id=project_id,
+            name=(name or file.name)[:MAX_NAME],
+            state=Raster.State.INSPECTING,
+            source_path=str(file),
+            source_is_ours=False,
+            size_bytes=file.stat().st_size,
+            created_by=actor,
+        )
+        told(raster, "raster.created", actor.id)
+        _prepare(raster, actor)
+    return raster
+
+
+def uploaded(raster: Raster, *, actor: User) -> None:
+    """The file has arrived whole: have it prepared."""
+    raster.state = Raster.State.INSPECTING
+    raster.error = None
+    raster.save(update_fields=["state", "error"])
+    told(raster, "raster.changed", actor.id)
+    _prepare(raster, actor)
+
+
+def give_crs(raster: Raster, crs: str, *, actor: User) -> Raster:
+    """Uses this CRS for the file and inspects it again. Raises `raster.invalid_crs`, `raster.busy`."""
+    try:
+        known = readable_crs(crs.strip()[:5000])
+    except FrameError as error:
+        message = "PROJ does not know this coordinate system. Give a code such as EPSG:32633."
+        raise Invalid(message, code="raster.invalid_crs", details={"fields": {"crs": [message]}}) from error
+    raster.given_crs = known.to_wkt()
+    raster.save(update_fields=["given_crs"])
+    return prepare_again(raster, actor=actor)
+
+
+def prepare_again(raster: Raster, *, actor: User) -> Raster:
+    """Inspects and prepares the file once more. Raises `raster.busy` while it is under way or arriving."""
+    with transaction.atomic():
+        locked = Raster.objects.select_for_update().get(id=raster.id)
+        if locked.state == Raster.State.UPLOADING or open_job(raster.id, "prepare"):
+            raise Conflict("This raster is still on its way. Wait until it is prepared.", code="raster.busy")
+        locked.state, locked.error = Raster.State.INSPECTING, None
+        locked.save(update_fields=["state", "error"])
+        told(locked, "raster.changed", actor.id)
+        _prepare(locked, actor)
+        return locked
+
+
+def change(raster: Raster, fields: dict[str, Any], *, actor: User) -> Raster:
+    """Stores a new name, date or band recipe; a new recipe is a new version of the tiles."""
+    with transaction.atomic():
+        locked = Raster.objects.select_for_update().get(id=raster.id)
+        if "name" in fields:
+            locked.name = str(fields["name"])
+        if "acquired_on" in fields:
+            given: date | None = fields["acquired_on"]
+            locked.acquired_on = given
+        if "recipe" in fields:
+            locked.recipe = clean_recipe(fields["recipe"], locked.bands)
+            locked.recipe_hash = recipe_hash(locked.recipe, 0)
+            locked.version += 1
+        locked.save()
+        told(locked, "raster.changed", actor.id)
+        return locked
+
+
+def delete(raster: Raster, *, actor: User) -> None:
+    """Removes a raster and its files; annotations drawn on it stay."""
+    with transaction.atomic():
+        job = open_job(raster.id, "prepare")
+        if job is not None:
+            jobs.cancel(job.id)
+        events.record(
+            raster.project_id, "raster.deleted", {"id": str(raster.id)}, actor_id=actor.id, subject_id=raster.id
+        )
+        folder = folder_of(raster.id)
+        raster.delete()
+        transaction.on_commit(partial(shutil.rmtree, folder, ignore_errors=True))
+
+
+def delete_of_project(project_id: UUID) -> None:
+    """Removes the files of a project's rasters once its removal is committed."""
+    folders = [folder_of(raster_id) for raster_id in _ids(project_id)]
+    for folder in folders:
+        transaction.on_commit(partial(shutil.rmtree, folder, ignore_errors=True))
+
+
+def told(raster: Raster, kind: str, actor_id: UUID | None) -> None:
+    """Records the event that carries the raster's present state."""
+    events.record(raster.project_id, kind, {"raster": raster_json(raster)}, actor_id=actor_id, subject_id=raster.id)
+
+
+def folder_of(raster_id: UUID) -> Path:
+    """Where everything of a raster lies."""
+    return Path(settings.DATA_DIR, "rasters", str(raster_id))
+
+
+def source_of(raster: Raster) -> Path:
+    """The file as it was given."""
+    return Path(settings.DATA_DIR, raster.source_path) if raster.source_is_ours else Path(raster.source_path)
+
+
+def _prepare(raster: Raster, actor: User) -> None:
+    jobs.create(
+        "prepare",
+        "rasters.prepare",
+        project_id=raster.project_id,
+        raster_id=raster.id,
+        created_by_id=actor.id,
+        total=3,
+        lock=f"raster-{raster.id}",
+    )
+
+
+def _ids(project_id: UUID) -> list[UUID]:
+    return list(Raster.objects.filter(project_id=project_id).values_list("id", flat=True))
