@@ -1,10 +1,19 @@
-"""Registers the room with Django."""
+"""Registers the room with Django, and tells the rooms below what they ask of those above."""
 
 from django.apps import AppConfig
 
 
 class Room(AppConfig):
-    """See the package's first line."""
+    """Which windows are encoded."""
 
     name = "backend.encoding"
     label = "encoding"
+
+    def ready(self) -> None:
+        """Adds how much of a raster is encoded to what is said of it, and removes embeddings with their raster."""
+        from backend.encoding import selectors, services
+        from backend.rasters import selectors as raster_selectors
+        from backend.rasters import services as raster_services
+
+        raster_selectors.encode_totals.append(selectors.totals)
+        raster_services.on_delete.append(services.delete_files)

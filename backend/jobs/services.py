@@ -80,13 +80,13 @@ def progress(job_id: UUID, **counts: int) -> bool:
         return job.state == Job.State.RUNNING
 
 
-def finish(job_id: UUID, error: Mapping[str, Any] | None = None, **counts: int) -> None:
+def finish(job_id: UUID, *, error: Mapping[str, Any] | None = None, counts: Mapping[str, int] | None = None) -> None:
     """Ends a job as done, as cancelled where that was asked for, or as failed with `{code, message}`."""
     with transaction.atomic():
         job = Job.objects.select_for_update().filter(id=job_id).first()
         if job is None or job.state not in Job.OPEN:
             return
-        for name, value in counts.items():
+        for name, value in (counts or {}).items():
             setattr(job, name, value)
         if error is not None:
             job.error = dict(error)

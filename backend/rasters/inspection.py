@@ -46,7 +46,9 @@ def _header(dataset: Any, size: int, given_crs: str) -> dict[str, Any]:
     problem = _size_problem(dataset, size) or _kind_problem(dataset)
     if problem:
         return {"refused": problem}
-    if dataset.transform.is_identity or dataset.transform.determinant == 0:
+    transform = dataset.transform
+    placed = all(math.isfinite(value) for value in transform) and not transform.is_identity
+    if not placed or transform.determinant == 0:
         return {"refused": "raster.no_georeference"}
     crs = given_crs or (dataset.crs.to_wkt() if dataset.crs else "")
     if not crs:

@@ -50,7 +50,7 @@ def prepare(job_id: str, should_abort: Callable[[], bool]) -> None:
         _refuse(raster, refused)
         jobs.finish(job.id, error={"code": refused.code, "message": refused.message})
     else:
-        jobs.finish(job.id, done=3)
+        jobs.finish(job.id, counts={"done": 3})
 
 
 def _inspected(raster: Raster) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Every write about rasters: register, give a CRS, change, remove; each with its event."""
 
 import shutil
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from backend.rasters.selectors import raster_json
 from ml.frames import FrameError, readable_crs
 
 MAX_NAME = 200
+# Rooms above remove what they keep of a raster, once its removal is committed.
+on_delete: list[Callable[[UUID], None]] = []
 
 
 def register_file(project_id: UUID, path: str, name: str, *, actor: User) -> Raster:
@@ -103,16 +106,14 @@ def delete(raster: Raster, *, actor: User) -> None:
         events.record(
             raster.project_id, "raster.deleted", {"id": str(raster.id)}, actor_id=actor.id, subject_id=raster.id
         )
-        folder = folder_of(raster.id)
+        raster_id = raster.id
         raster.delete()
-        transaction.on_commit(partial(shutil.rmtree, folder, ignore_errors=True))
+        transaction.on_commit(partial(_remove_files, [raster_id]))
 
 
 def delete_of_project(project_id: UUID) -> None:
     """Removes the files of a project's rasters once its removal is committed."""
-    folders = [folder_of(raster_id) for raster_id in _ids(project_id)]
-    for folder in folders:
-        transaction.on_commit(partial(shutil.rmtree, folder, ignore_errors=True))
+    transaction.on_commit(partial(_remove_files, _ids(project_id)))
 
 
 def told(raster: Raster, kind: str, actor_id: UUID | None) -> None:
@@ -140,6 +141,13 @@ def _prepare(raster: Raster, actor: User) -> None:
         total=3,
         lock=f"raster-{raster.id}",
     )
+
+
+def _remove_files(raster_ids: list[UUID]) -> None:
+    for raster_id in raster_ids:
+        shutil.rmtree(folder_of(raster_id), ignore_errors=True)
+        for clean in on_delete:
+            clean(raster_id)
 
 
 def _ids(project_id: UUID) -> list[UUID]:

@@ -1,0 +1,129 @@
+"""Reads which windows are encoded, and estimates what encoding the rest would take."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import shapely
+from django.db.models import Avg, Count
+
+from backend.core.errors import EdgewiseError
+from backend.encoding import engine
+from backend.encoding.models import EncodeWindow
+from backend.rasters.models import Raster
+from backend.rasters.selectors import raster_frame
+from ml.embeddings.store import PAYLOAD_BYTES
+from ml.models import InstalledModel
+from ml.windows import SIZE, STRIDE, Window, count_windows, plan_windows
+
+GUESSED_SECONDS = 3.0  # before the first window of this model was measured here
+MAX_LISTED = 20_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What encoding a raster means: windows in all and ready, megabytes, minutes for what is left."""
+
+    windows: int
+    ready: int
+    megabytes: float
+    minutes: float
+    seconds_per_window: float
+
+
+def plan(raster: Raster, model: InstalledModel, stride: int) -> Plan:
+    """The estimate that is shown before anything starts; the pace is measured on this server."""
+    count = count_windows(raster.width or 0, raster.height or 0, SIZE, stride)
+    wanted = set(plan_windows(raster.width or 0, raster.height or 0, SIZE, stride)) if count <= MAX_LISTED else set()
+    done = settled_windows(raster, model)
+    ready = len(wanted & done) if wanted else 0
+    pace = seconds_per_window(model)
+    left = count - ready
+    return Plan(count, ready, round(left * PAYLOAD_BYTES / 1e6, 1), round(left * pace / 60, 1), round(pace, 2))
+
+
+def seconds_per_window(model: InstalledModel) -> float:
+    """The mean of what windows of this model took here; a guess before the first."""
+    measured = EncodeWindow.objects.filter(model_hash=model.sha256, state="ready").aggregate(mean=Avg("encode_ms"))
+    return float(measured["mean"]) / 1000 if measured["mean"] else GUESSED_SECONDS
+
+
+def settled_windows(raster: Raster, model: InstalledModel) -> set[Window]:
+    """Windows that need no work: ready, or empty and skipped."""
+    rows = _rows(raster, model).filter(state__in=["ready", "skipped"])
+    return {Window(*row) for row in rows.values_list("col", "row", "size")}
+
+
+def ready_windows(raster: Raster, model: InstalledModel) -> set[Window]:
+    """Windows that a click is answered from at once."""
+    return {Window(*row) for row in _rows(raster, model).filter(state="ready").values_list("col", "row", "size")}
+
+
+def windows_json(raster: Raster, stride: int = STRIDE) -> dict[str, Any]:
+    """Every planned window with its state and outline, for the map."""
+    model = engine.active_model()
+    frame = raster_frame(raster)
+    known = {Window(row.col, row.row, row.size): row for row in _rows(raster, model).defer("path", "error")}
+    planned = plan_windows(frame.width, frame.height, SIZE, stride)[:MAX_LISTED]
+    listed = list(dict.fromkeys([*planned, *known]))
+    corners = [corner for window in listed for corner in _outline(window, frame.width, frame.height)]
+    lonlat = np.round(frame.lonlat_from_pixel(corners), 9).reshape(-1, 5, 2)
+    return {
+        "model": model.name,
+        "stride": stride,
+        "size": SIZE,
+        "windows": [
+            {
+                "id": f"{window.col}_{window.row}_{window.size}",
+                "col": window.col,
+                "row": window.row,
+                "state": known[window].state if window in known else "planned",
+                "polygon": outline.tolist(),
+            }
+            for window, outline in zip(listed, lonlat, strict=True)
+        ],
+        "totals": totals([raster])[raster.id],
+    }
+
+
+def totals(rasters: Iterable[Raster]) -> dict[UUID, dict[str, Any]]:
+    """How much of each raster is encoded by the active model; derived, never stored."""
+    viewable = [raster for raster in rasters if raster.state == Raster.State.VIEWABLE]
+    try:
+        model = engine.active_model()
+    except EdgewiseError:
+        return {}
+    found: dict[UUID, dict[str, Any]] = {
+        raster.id: {
+            "planned": count_windows(raster.width or 1, raster.height or 1),
+            "ready": 0,
+            "failed": 0,
+            "skipped": 0,
+            "model": model.name,
+        }
+        for raster in viewable
+    }
+    recipes = {raster.id: raster.recipe_hash for raster in viewable}
+    counts = EncodeWindow.objects.filter(raster_id__in=list(found), model_hash=model.sha256)
+    for row in counts.values("raster_id", "recipe_hash", "state").annotate(count=Count("id")).order_by():
+        if recipes[row["raster_id"]] == row["recipe_hash"]:
+            found[row["raster_id"]][row["state"]] = row["count"]
+    return found
+
+
+def window_polygon(raster: Raster, window: Window) -> list[list[float]]:
+    """The window's outline in lon/lat, cut at the raster's side."""
+    frame = raster_frame(raster)
+    outline = frame.lonlat_from_pixel(_outline(window, frame.width, frame.height))
+    return [[round(float(x), 9), round(float(y), 9)] for x, y in outline]
+
+
+def _outline(window: Window, width: int, height: int) -> list[tuple[float, float]]:
+    right, low = min(window.col + window.size, width), min(window.row + window.size, height)
+    return list(shapely.box(window.col, window.row, right, low).exterior.coords)
+
+
+def _rows(raster: Raster, model: InstalledModel) -> Any:
+    return EncodeWindow.objects.filter(raster_id=raster.id, recipe_hash=raster.recipe_hash, model_hash=model.sha256)

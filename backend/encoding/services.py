@@ -1,0 +1,177 @@
+"""Every write about encoded windows: start a job, encode one window, ask for one at once."""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from backend.accounts.models import User
+from backend.core.clock import now
+from backend.core.errors import Conflict, Invalid
+from backend.encoding import engine
+from backend.encoding.models import EncodeWindow
+from backend.encoding.selectors import plan
+from backend.events import services as events
+from backend.jobs import services as jobs
+from backend.jobs.models import Job
+from backend.jobs.selectors import open_job
+from backend.rasters.models import Raster
+from backend.rasters.reading import read_window
+from ml.embeddings import StoredEmbedding
+from ml.models import InstalledModel
+from ml.windows import SIZE, Window
+
+log = logging.getLogger(__name__)
+
+MIN_STRIDE = 256
+URGENT_PRIORITY = 100
+
+
+def start(raster: Raster, stride: int, *, actor: User) -> Job:
+    """Puts the encoding of the whole raster into the queue.
+
+    Raises `encode.not_viewable`, `encode.invalid_stride`, `encode.already_running`, `encode.no_disk`.
+    """
+    check_stride(stride)
+    if raster.state != Raster.State.VIEWABLE:
+        raise Conflict("This raster is not prepared yet. Wait until it can be viewed.", code="encode.not_viewable")
+    model = engine.active_model()
+    wanted = plan(raster, model, stride)
+    _check_room(wanted.megabytes)
+    with transaction.atomic():
+        Raster.objects.select_for_update().get(id=raster.id)  # one start at a time
+        if open_job(raster.id, "encode"):
+            raise Conflict("This raster is being encoded already.", code="encode.already_running")
+        return jobs.create(
+            "encode",
+            "encoding.run",
+            project_id=raster.project_id,
+            raster_id=raster.id,
+            created_by_id=actor.id,
+            total=wanted.windows,
+            params={"stride": stride},
+            lock=f"encode-{raster.id}",
+        )
+
+
+def check_stride(stride: int) -> None:
+    """Raises `encode.invalid_stride`."""
+    if not MIN_STRIDE <= stride <= SIZE:
+        raise Invalid(f"The stride is {MIN_STRIDE} to {SIZE} px.", code="encode.invalid_stride")
+
+
+def request_urgent(raster: Raster, window: Window) -> None:
+    """Has a window encoded at once, ahead of every whole raster; asking twice is harmless."""
+    jobs.enqueue(
+        "encoding.urgent",
+        {"raster_id": str(raster.id), "col": window.col, "row": window.row, "size": window.size},
+        priority=URGENT_PRIORITY,
+        lock=f"window-{raster.id}-{window.col}-{window.row}-{window.size}",
+    )
+
+
+def encode_window(raster: Raster, window: Window) -> EncodeWindow.State:
+    """Encodes one window, unless it is ready, and stores its file, then its row. One bad window is only that."""
+    model = engine.active_model()
+    row = _row(raster, model, window)
+    key = engine.key_of(raster.id, raster.recipe_hash, model, window)
+    if row is not None and row.state == "skipped":
+        return EncodeWindow.State.SKIPPED
+    if row is not None and row.state == "ready" and engine.store().has(key):
+        return EncodeWindow.State.READY
+    began = time.perf_counter()
+    try:
+        pixels = read_window(raster, window)
+        if not pixels.valid.any():
+            return _settle(raster, model, window, EncodeWindow.State.SKIPPED)
+        with engine.encoding_lock():
+            embedding = engine.encoder().encode(pixels.rgb)
+        stored = engine.store().put(key, embedding)
+    except OSError as error:  # rasterio's read errors, a full disk: this window failed, others may not
+        log.warning("Window %s of raster %s failed: %s", window, raster.id, error)
+        return _settle(raster, model, window, EncodeWindow.State.FAILED, error=type(error).__name__)
+    took = (time.perf_counter() - began) * 1000
+    return _settle(raster, model, window, EncodeWindow.State.READY, stored=stored, encode_ms=took)
+
+
+def forget_window(raster: Raster, window: Window) -> None:
+    """Drops a window whose file is missing or damaged, so that it is encoded again."""
+    model = engine.active_model()
+    key = engine.key_of(raster.id, raster.recipe_hash, model, window)
+    engine.cache().forget(key)
+    engine.store().delete(key)
+    row = _row(raster, model, window)
+    if row is not None:
+        row.delete()
+
+
+def delete_files(raster_id: UUID) -> None:
+    """Removes a raster's embeddings."""
+    shutil.rmtree(Path(settings.DATA_DIR, "embeddings", str(raster_id)), ignore_errors=True)
+
+
+def _settle(
+    raster: Raster,
+    model: InstalledModel,
+    window: Window,
+    state: EncodeWindow.State,
+    *,
+    stored: StoredEmbedding | None = None,
+    encode_ms: float | None = None,
+    error: str = "",
+) -> EncodeWindow.State:
+    with transaction.atomic():
+        EncodeWindow.objects.update_or_create(
+            raster_id=raster.id,
+            recipe_hash=raster.recipe_hash,
+            model_hash=model.sha256,
+            col=window.col,
+            row=window.row,
+            size=window.size,
+            defaults={
+                "state": state,
+                "path": stored.path if stored else "",
+                "nbytes": stored.nbytes if stored else 0,
+                "sha256": stored.sha256 if stored else "",
+                "encode_ms": encode_ms,
+                "error": error,
+                "at": now(),
+            },
+        )
+        events.hint(
+            raster.project_id,
+            {
+                "type": "window",
+                "raster": str(raster.id),
+                "window": {"col": window.col, "row": window.row, "size": window.size},
+                "state": state,
+            },
+        )
+    return state
+
+
+def _row(raster: Raster, model: InstalledModel, window: Window) -> EncodeWindow | None:
+    return EncodeWindow.objects.filter(
+        raster_id=raster.id,
+        recipe_hash=raster.recipe_hash,
+        model_hash=model.sha256,
+        col=window.col,
+        row=window.row,
+        size=window.size,
+    ).first()
+
+
+def _check_room(megabytes: float) -> None:
+    folder = Path(settings.DATA_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free / 1e6
+    if megabytes + 500 > free:
+        raise Conflict(
+            f"Encoding needs {megabytes / 1000:.1f} GB and the server's disk has {free / 1000:.1f} GB left. "
+            "Ask your administrator for room.",
+            code="encode.no_disk",
+        )
