@@ -17,14 +17,12 @@ class NoResize implements ResizeObserver {
 if (typeof window !== "undefined") {
   window.ResizeObserver = NoResize;
   window.HTMLElement.prototype.scrollIntoView = vi.fn();
-  window.matchMedia = (query: string): MediaQueryList => ({
+  window.matchMedia = ((query: string) => ({
     matches: query.includes("reduce"),
     media: query,
     onchange: null,
-    addListener: () => undefined,
-    removeListener: () => undefined,
     addEventListener: () => undefined,
     removeEventListener: () => undefined,
     dispatchEvent: () => false,
-  });
+  })) as unknown as typeof window.matchMedia;
 }

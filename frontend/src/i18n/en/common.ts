@@ -1,0 +1,63 @@
+/** English: words used everywhere. */
+
+export const common = {
+  action: {
+    cancel: "Cancel",
+    close: "Close",
+    copied: "Copied",
+    copy: "Copy",
+    delete: "Delete",
+    edit: "Edit",
+    home: "Go to your projects",
+    retry: "Try again",
+    save: "Save",
+    undo: "Undo",
+  },
+  error: {
+    title: "That did not work",
+    unknown: "Something went wrong on this page. Reload it and try again.",
+  },
+  time: {
+    now: "just now",
+    minutes: "{{n}} min ago",
+    hours: "{{n}} h ago",
+    yesterday: "yesterday",
+    days: "{{n}} days ago",
+  },
+  progress: { left: "{{time}} left" },
+  nav: {
+    account: "Account of {{person}}",
+    accountPage: "Account and tokens",
+    activity: "Activity",
+    dark: "Use dark colours",
+    data: "Data",
+    help: "Help",
+    light: "Use light colours",
+    map: "Map",
+    projects: "All projects",
+    review: "Review",
+    screens: "Screens of the project",
+    settings: "Project settings",
+    signOut: "Sign out",
+    allKeys: "All keys",
+  },
+  role: { owner: "Owner", reviewer: "Reviewer", annotator: "Annotator", viewer: "Viewer" },
+  roleMay: {
+    owner: "does everything: rasters, encoding, classes, members, settings.",
+    reviewer: "draws, edits every shape, accepts or returns the work of others.",
+    annotator: "draws, edits own shapes and drafts of others, submits for review.",
+    viewer: "sees everything and exports.",
+  },
+  status: {
+    draft: "Draft",
+    submitted: "Submitted",
+    accepted: "Accepted",
+    changes_requested: "Changes requested",
+  },
+  geometryType: { polygon: "Polygon", line: "Line", point: "Point" },
+  attributeType: { text: "Text", number: "Number", choice: "Choice", boolean: "Yes / no" },
+  notFound: {
+    title: "There is nothing at this address",
+    text: "It may have been deleted, or you may not be a member of its project. Ask its owner for an invitation.",
+  },
+} as const;

@@ -1,0 +1,83 @@
+/** An open project: its bar, and one of its screens; the map stays alive between them. */
+import { Button, Center, Loader } from "@mantine/core";
+import { useDisclosure, useHotkeys } from "@mantine/hooks";
+import { IconMapOff } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, type ComponentType } from "react";
+import { useTranslation } from "react-i18next";
+import { Link, Navigate, useParams } from "react-router";
+import { api } from "../../net/api";
+import { ApiError } from "../../net/http";
+import { ActivityScreen } from "../activity/ActivityScreen";
+import { DataScreen } from "../data/DataScreen";
+import { ConflictDialog } from "../dialogs/ConflictDialog";
+import { KeysDialog } from "../dialogs/KeysDialog";
+import { EmptyState } from "../parts/EmptyState";
+import { ErrorNote } from "../parts/ErrorNote";
+import { useActions } from "../project";
+import { keys } from "../query";
+import { SettingsScreen } from "../settings/SettingsScreen";
+import { ConnectionBanner } from "../shell/ConnectionBanner";
+import { TopBar } from "../shell/TopBar";
+import { useTitle } from "../useTitle";
+import { MapScreen } from "./MapScreen";
+import page from "./Page.module.css";
+
+export function ProjectShell({ MapView }: { readonly MapView: ComponentType }) {
+  const { t } = useTranslation();
+  const { projectId = "", screen = "map" } = useParams();
+  const actions = useActions();
+  const [keysShown, { toggle: toggleKeys, close: hideKeys }] = useDisclosure(false);
+  const project = useQuery({ queryKey: keys.project(projectId), queryFn: () => api.projects.get(projectId) });
+  const known = project.data?.id;
+  useTitle(project.data?.name ?? "");
+  useHotkeys([["shift+?", toggleKeys]]);
+
+  useEffect(() => {
+    if (known === undefined) return undefined;
+    actions.openProject(known);
+    return () => actions.closeProject();
+  }, [actions, known]);
+
+  if (project.error instanceof ApiError && project.error.status === 404) {
+    return (
+      <Center h="100%">
+        <EmptyState
+          icon={<IconMapOff size={26} />}
+          title={t("notFound.title")}
+          text={t("notFound.text")}
+          action={
+            <Button component={Link} to="/">
+              {t("action.home")}
+            </Button>
+          }
+        />
+      </Center>
+    );
+  }
+  if (project.data === undefined) {
+    return (
+      <Center h="100%" p="lg">
+        {project.isPending ? (
+          <Loader size="sm" />
+        ) : (
+          <ErrorNote error={project.error} onRetry={() => void project.refetch()} />
+        )}
+      </Center>
+    );
+  }
+  const onMap = screen === "map" || screen === "review";
+  return (
+    <div className={page["frame"]}>
+      <TopBar projectId={projectId} projectName={project.data.name} onKeys={toggleKeys} />
+      <ConnectionBanner />
+      <MapScreen projectId={projectId} MapView={MapView} shown={onMap} review={screen === "review"} />
+      {screen === "data" && <DataScreen projectId={projectId} />}
+      {screen === "activity" && <ActivityScreen projectId={projectId} />}
+      {screen === "settings" && <SettingsScreen projectId={projectId} />}
+      {!onMap && !["data", "activity", "settings"].includes(screen) && <Navigate to="../map" relative="path" replace />}
+      <KeysDialog opened={keysShown} onClose={hideKeys} />
+      <ConflictDialog />
+    </div>
+  );
+}

@@ -1,0 +1,111 @@
+/** Colours, type and spacing of the whole interface. */
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
+
+const edge: MantineColorsTuple = [
+  "#e3f8fb",
+  "#c5eff5",
+  "#98e0eb",
+  "#66cfde",
+  "#3dbdd0",
+  "#21a5ba",
+  "#138fa6",
+  "#0b768b",
+  "#0a6172",
+  "#084c5a",
+];
+const dark: MantineColorsTuple = [
+  "#dde1e6",
+  "#bcc3cc",
+  "#9aa3af",
+  "#7c8693",
+  "#4b545f",
+  "#363d46",
+  "#282e35",
+  "#1c2127",
+  "#15191e",
+  "#0e1114",
+];
+const gray: MantineColorsTuple = [
+  "#f7f8fa",
+  "#eff1f4",
+  "#e3e7ec",
+  "#d3d9e0",
+  "#b8c0ca",
+  "#97a1ad",
+  "#5f6a77",
+  "#4a535e",
+  "#343b43",
+  "#1f252b",
+];
+
+export const theme = createTheme({
+  primaryColor: "edge",
+  primaryShade: { light: 7, dark: 7 },
+  colors: { edge, dark, gray },
+  fontFamily: 'Inter, "Segoe UI", system-ui, -apple-system, "Noto Sans", "DejaVu Sans", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "20px" },
+  spacing: { xs: "4px", sm: "8px", md: "12px", lg: "16px", xl: "24px" },
+  radius: { xs: "2px", sm: "4px", md: "6px", lg: "8px", xl: "12px" },
+  defaultRadius: "md",
+  headings: {
+    fontWeight: "600",
+    sizes: {
+      h1: { fontSize: "20px", lineHeight: "28px" },
+      h2: { fontSize: "16px", lineHeight: "24px" },
+      h3: { fontSize: "14px", lineHeight: "20px" },
+    },
+  },
+  focusRing: "auto",
+  cursorType: "pointer",
+  respectReducedMotion: true,
+  components: {
+    ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 32 } },
+    Badge: { defaultProps: { radius: "sm" } },
+    Button: { defaultProps: { size: "sm" } },
+    Checkbox: { defaultProps: { size: "sm" } },
+    Menu: { defaultProps: { shadow: "md", transitionProps: { duration: 120 } } },
+    Modal: { defaultProps: { centered: true, transitionProps: { duration: 140 }, overlayProps: { opacity: 0.5 } } },
+    NumberInput: { defaultProps: { size: "sm" } },
+    Popover: { defaultProps: { shadow: "md", transitionProps: { duration: 120 } } },
+    Select: { defaultProps: { size: "sm", allowDeselect: false, comboboxProps: { shadow: "md" } } },
+    Text: { defaultProps: { size: "sm" } },
+    TextInput: { defaultProps: { size: "sm" } },
+    Tooltip: { defaultProps: { openDelay: 350, withArrow: true, transitionProps: { duration: 120 } } },
+  },
+});
+
+/** Surfaces and lines that Mantine has no word for, and its texts that would miss AA contrast. */
+export const cssVariables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    "--ew-bar": "#ffffff",
+    "--ew-page": "#f3f5f7",
+    "--ew-panel": "#ffffff",
+    "--ew-sunk": "#eef1f4",
+    "--ew-line": "#d9dee4",
+    "--ew-hover": "#eef3f5",
+    "--ew-active": "#d9f1f5",
+    "--ew-active-text": "#084c5a",
+    "--ew-accent-text": "#0a6172",
+    "--mantine-color-placeholder": "#5f6a77",
+    "--mantine-color-dimmed": "#566170",
+    "--mantine-color-error": "#b4232f",
+    "--mantine-color-anchor": "#0a6172",
+  },
+  dark: {
+    "--ew-bar": "#1c2127",
+    "--ew-page": "#14181c",
+    "--ew-panel": "#1c2127",
+    "--ew-sunk": "#15191e",
+    "--ew-line": "#323941",
+    "--ew-hover": "#272d34",
+    "--ew-active": "#0d3f4b",
+    "--ew-active-text": "#c5eff5",
+    "--ew-accent-text": "#66cfde",
+    "--mantine-color-placeholder": "#8b95a2",
+    "--mantine-color-dimmed": "#9aa3af",
+    "--mantine-color-error": "#ff8f8f",
+    "--mantine-color-anchor": "#66cfde",
+  },
+});
