@@ -61,6 +61,13 @@ def ready_windows(raster: Raster, model: InstalledModel) -> set[Window]:
     return {Window(*row) for row in _rows(raster, model).filter(state="ready").values_list("col", "row", "size")}
 
 
+def state_of(raster: Raster, model: InstalledModel, window: Window) -> str | None:
+    """Whether one window is ready, failed or skipped; None while nothing is known of it."""
+    rows = _rows(raster, model).filter(col=window.col, row=window.row, size=window.size)
+    found: str | None = rows.values_list("state", flat=True).first()
+    return found
+
+
 def windows_json(raster: Raster, stride: int = STRIDE) -> dict[str, Any]:
     """Every planned window with its state and outline, for the map."""
     model = engine.active_model()

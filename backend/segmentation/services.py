@@ -14,7 +14,7 @@ from django.conf import settings
 
 from backend.core.errors import Invalid
 from backend.encoding import engine
-from backend.encoding.selectors import ready_windows, window_polygon
+from backend.encoding.selectors import ready_windows, state_of, window_polygon
 from backend.encoding.services import forget_window
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
@@ -222,3 +222,8 @@ def _outside() -> Invalid:
 def raster_for_prompts(raster_id: UUID, project_id: UUID) -> Raster | None:
     """The raster that prompts name, if it is this project's."""
     return Raster.objects.filter(id=raster_id, project_id=project_id).first()
+
+
+def window_state(raster: Raster, window: Window) -> str | None:
+    """What is known of a window: ready, failed, skipped or nothing yet."""
+    return state_of(raster, engine.active_model(), window)

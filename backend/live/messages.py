@@ -1,0 +1,167 @@
+"""Parses what a browser says on the socket, at the door; anything unknown is refused."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from backend.core.errors import Invalid
+from backend.projects.models import Role
+
+MAX_BYTES = 64 * 1024
+MAX_POINTS = 100
+
+
+@dataclass(frozen=True)
+class PromptSubmit:
+    """All prompts of one draft so far."""
+
+    prompt_seq: int
+    draft: UUID
+    raster: UUID
+    points: tuple[tuple[float, float, int], ...]
+    box: tuple[float, float, float, float] | None
+    hover: bool
+    feedback: bool
+
+
+@dataclass(frozen=True)
+class PromptClear:
+    """The draft is given up or saved."""
+
+    draft: UUID
+
+
+@dataclass(frozen=True)
+class PresenceUpdate:
+    """Where the user's pointer is, on which raster, and what is being edited."""
+
+    cursor: tuple[float, float] | None
+    raster: UUID | None
+    editing: UUID | None
+
+
+@dataclass(frozen=True)
+class Ping:
+    """Asks for a pong with the same text or number."""
+
+    t: float
+
+
+Message = PromptSubmit | PromptClear | PresenceUpdate | Ping
+
+
+def parse(text: str) -> Message:
+    """The message. Raises `message.invalid` for anything that is not one, `message.too_large`."""
+    if len(text.encode()) > MAX_BYTES:
+        raise Invalid(f"A message has at most {MAX_BYTES} bytes.", code="message.too_large")
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _invalid("This is not JSON.") from error
+    if not isinstance(said, dict) or said.get("type") not in CLIENT_MESSAGES:
+        raise _invalid("This is not a message that the server knows.")
+    kind = CLIENT_MESSAGES[said["type"]]
+    unknown = set(said) - {"type"} - kind.fields
+    if unknown:
+        raise _invalid(f"{said['type']} has no field {sorted(unknown)[0][:40]!r}.")
+    try:
+        return kind.read(said)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _invalid(f"{said['type']} is not well formed: {error}"[:200]) from error
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One type of message: its fields, how it is read, and the least role that may send it."""
+
+    fields: frozenset[str]
+    read: Callable[[Mapping[str, Any]], Message]
+    least: Role
+
+
+def _read_prompt(said: Mapping[str, Any]) -> PromptSubmit:
+    points = said.get("points") or []
+    if not isinstance(points, list) or len(points) > MAX_POINTS:
+        raise ValueError(f"at most {MAX_POINTS} points")
+    read = tuple((*_lonlat(point), _label(point)) for point in points)
+    box = said.get("box")
+    if not read and box is None:
+        raise ValueError("no point and no box")
+    seq = said["promptSeq"]
+    if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq < 2**53:
+        raise ValueError("promptSeq is a whole number")
+    return PromptSubmit(
+        prompt_seq=seq,
+        draft=_uuid(said["draft"]),
+        raster=_uuid(said["raster"]),
+        points=read,
+        box=None if box is None else _box(box),
+        hover=_flag(said.get("hover", False)),
+        feedback=_flag(said.get("feedback", False)),
+    )
+
+
+def _read_presence(said: Mapping[str, Any]) -> PresenceUpdate:
+    cursor, raster, editing = said.get("cursor"), said.get("raster"), said.get("editing")
+    return PresenceUpdate(
+        cursor=None if cursor is None else _lonlat(cursor),
+        raster=None if raster is None else _uuid(raster),
+        editing=None if editing is None else _uuid(editing),
+    )
+
+
+def _lonlat(said: Any) -> tuple[float, float]:
+    lon, lat = _number(said["lon"]), _number(said["lat"])
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+        raise ValueError("outside the world")
+    return lon, lat
+
+
+def _label(said: Any) -> int:
+    if said.get("label") not in (0, 1) or isinstance(said["label"], bool):
+        raise ValueError("a label is 1 or 0")
+    return int(said["label"])
+
+
+def _box(said: Any) -> tuple[float, float, float, float]:
+    if not isinstance(said, list) or len(said) != 4:
+        raise ValueError("a box is [west, south, east, north]")
+    west, south, east, north = (_number(value) for value in said)
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise ValueError("a box is [west, south, east, north]")
+    return west, south, east, north
+
+
+def _number(said: Any) -> float:
+    if isinstance(said, bool) or not isinstance(said, int | float) or not math.isfinite(said):
+        raise ValueError("not a number")
+    return float(said)
+
+
+def _flag(said: Any) -> bool:
+    if not isinstance(said, bool):
+        raise ValueError("not true or false")
+    return said
+
+
+def _uuid(said: Any) -> UUID:
+    if not isinstance(said, str) or len(said) != 36:
+        raise ValueError("not an id")
+    return UUID(said)
+
+
+def _invalid(message: str) -> Invalid:
+    return Invalid(message, code="message.invalid")
+
+
+CLIENT_MESSAGES: dict[str, Kind] = {
+    "prompt.submit": Kind(
+        frozenset({"promptSeq", "draft", "raster", "points", "box", "hover", "feedback"}), _read_prompt, Role.ANNOTATOR
+    ),
+    "prompt.clear": Kind(frozenset({"draft"}), lambda said: PromptClear(_uuid(said["draft"])), Role.ANNOTATOR),
+    "presence.update": Kind(frozenset({"cursor", "raster", "editing"}), _read_presence, Role.VIEWER),
+    "ping": Kind(frozenset({"t"}), lambda said: Ping(_number(said.get("t", 0))), Role.VIEWER),
+}
