@@ -15,6 +15,10 @@ export function luminance(hex: string): number {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
+/** Grounds of the buttons that decide on a shape; white text on them has AA contrast. */
+export const ACCEPT_COLOUR = "#1f7a3d";
+export const RETURN_COLOUR = "#a85500";
+
 /** First colours offered for new classes: apart from each other, readable over vegetation, soil and roofs. */
 export const CLASS_COLOURS: readonly string[] = [
   "#ff6b6b",

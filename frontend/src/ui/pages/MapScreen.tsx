@@ -11,7 +11,7 @@ import { LayersPanel } from "../panel/LayersPanel";
 import { SelectedPanel } from "../panel/SelectedPanel";
 import { EmptyState } from "../parts/EmptyState";
 import { Section } from "../parts/Section";
-import { useActions, useLoaded, useRasters } from "../project";
+import { useActions, useLoaded, useRasters, useTool } from "../project";
 import { ReviewStrip } from "../review/ReviewStrip";
 import { StatusBar } from "../shell/StatusBar";
 import { ToolRail } from "../shell/ToolRail";
@@ -31,6 +31,7 @@ export function MapScreen({ projectId, MapView, shown, review }: MapScreenProps)
     defaultValue: true,
     getInitialValueInEffect: false,
   });
+  const tool = useTool();
   const toggle = () => setPanelOpen((old) => !old);
   useHotkeys(shown ? [["]", toggle]] : []);
   useAddressed(shown);
@@ -38,7 +39,7 @@ export function MapScreen({ projectId, MapView, shown, review }: MapScreenProps)
   return (
     <div className={classes["screen"]} data-hidden={!shown || undefined} data-testid="map-screen">
       <div className={classes["middle"]}>
-        <ToolRail />
+        {(!review || tool === "edit") && <ToolRail />}
         <div className={classes["map"]}>
           <MapView />
           <NoRaster projectId={projectId} />

@@ -12,7 +12,6 @@ import { formatCount } from "../format";
 import { EmptyState } from "../parts/EmptyState";
 import { ErrorNote } from "../parts/ErrorNote";
 import { PageBar } from "../parts/PageBar";
-import { RelativeTime } from "../parts/RelativeTime";
 import { StatusShare } from "../parts/StatusShare";
 import { keys } from "../query";
 import { useTitle } from "../useTitle";
@@ -101,11 +100,8 @@ function ProjectTile({ project }: { readonly project: ProjectCard }) {
             {t("projects.counts", {
               shapes: formatCount(total),
               accepted: formatCount(counts.accepted),
-              rasters: formatCount(project.raster_count),
+              count: project.raster_count,
             })}
-          </Text>
-          <Text size="xs">
-            <RelativeTime iso={project.created_at} />
           </Text>
         </Group>
       </Stack>

@@ -4,6 +4,7 @@ import { modals } from "@mantine/modals";
 import { IconCheck, IconCornerUpLeft, IconSend, IconTrash, IconZoomScan } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { Annotation } from "../../protocol/entities";
+import { ACCEPT_COLOUR } from "../colour";
 import { formatArea, formatLength } from "../format";
 import { Section } from "../parts/Section";
 import { StatusLabel } from "../parts/StatusMark";
@@ -107,7 +108,7 @@ function Selected({ annotation }: { readonly annotation: Annotation }) {
             {may.accept && (
               <Button
                 size="xs"
-                color="green"
+                color={ACCEPT_COLOUR}
                 leftSection={<IconCheck size={14} />}
                 onClick={() => actions.setStatus(annotation.id, "accepted")}
                 data-testid="action-accept"

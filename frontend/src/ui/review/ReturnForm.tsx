@@ -3,6 +3,7 @@ import { Button, Chip, Group, Popover, Stack, Textarea } from "@mantine/core";
 import { IconArrowBackUp } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { RETURN_COLOUR } from "../colour";
 import { REASONS, reasonText } from "./reasons";
 
 interface ReturnFormProps {
@@ -56,7 +57,7 @@ export function ReturnForm({ onReturn, opened: openedOutside, onOpenChange }: Re
       >
         <Stack gap="sm">
           <Chip.Group value={reason} onChange={(value) => setReason(typeof value === "string" ? value : null)}>
-            <Group gap={4} data-autofocus tabIndex={-1}>
+            <Group gap={4} data-autofocus tabIndex={-1} style={{ outline: "none" }}>
               {REASONS.map((one, index) => (
                 <Chip key={one} value={one} size="xs" data-testid={`reason-${one}`}>
                   {index + 1} {t(`reason.${one}`)}
@@ -76,7 +77,7 @@ export function ReturnForm({ onReturn, opened: openedOutside, onOpenChange }: Re
           <Group justify="flex-end">
             <Button
               size="xs"
-              color="orange.8"
+              color={RETURN_COLOUR}
               disabled={comment === ""}
               onClick={() => send(comment)}
               data-testid="return-submit"

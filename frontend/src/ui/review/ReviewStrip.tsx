@@ -5,6 +5,7 @@ import { IconArrowLeft, IconArrowRight, IconCheck, IconChecks, IconPencil } from
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Annotation } from "../../protocol/entities";
+import { ACCEPT_COLOUR } from "../colour";
 import { formatCount } from "../format";
 import { permissions } from "../panel/permissions";
 import { EmptyState } from "../parts/EmptyState";
@@ -132,7 +133,7 @@ export function ReviewStrip({ projectId }: { readonly projectId: string }) {
           <Keyed keyName="A" note={may?.ownReview === true ? t("panel.ownWork") : undefined}>
             <Button
               size="xs"
-              color="green"
+              color={ACCEPT_COLOUR}
               leftSection={<IconCheck size={14} />}
               onClick={accept}
               data-disabled={may?.accept !== true || undefined}

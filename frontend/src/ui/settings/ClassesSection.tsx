@@ -161,7 +161,9 @@ function ClassRow({ labelClass, editable, onEdit, onRemove }: ClassRowProps) {
         {labelClass.name}
       </Text>
       <Text c="dimmed">{t(`geometryType.${labelClass.geometry_type}`)}</Text>
-      <Badge variant="default">{t("classes.attributeCount", { count: labelClass.attributes.length })}</Badge>
+      {labelClass.attributes.length > 0 && (
+        <Badge variant="default">{t("classes.attributeCount", { count: labelClass.attributes.length })}</Badge>
+      )}
       {editable && (
         <Group gap={0} wrap="nowrap">
           <Tooltip label={t("action.edit")}>
