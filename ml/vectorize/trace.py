@@ -18,6 +18,11 @@ SIMPLIFY_PX = 0.5
 MIN_PART_PX2 = 4.0
 MIN_PART_SHARE = 0.05  # of the largest part
 MIN_HOLE_PX2 = 4.0
+MIN_HOLE_SHARE = 0.002  # of its part
+MAX_VERTICES = 400  # beyond it the tolerance is raised: nobody edits more by hand, and an answer stays small
+MAX_TOLERANCE_PX = 4.0
+
+Ring = npt.NDArray[np.float64]
 
 
 def polygon_from_logits(
@@ -33,67 +38,74 @@ def polygon_from_logits(
 
     `logits` (n, n) cover the window; above 0 is inside. `points` (N, 2), raster pixels, are the positive prompts:
     the parts that hold them are kept, and every part of at least a twentieth of the largest. The tolerance of the
-    simplification (Douglas-Peucker) is in raster pixels and shrinks for small objects, 2 % of the side.
+    simplification (Douglas-Peucker) is in raster pixels; it shrinks for small objects (2 % of the side) and grows
+    up to 4 px for outlines of more than 400 vertices.
     """
-    traced = _trace(logits, window)
-    if traced is None:
+    parts = _kept_parts(_rings(logits, window), np.asarray(points, dtype=np.float64).reshape(-1, 2))
+    if not parts:
         return None
-    inside = shapely.intersection(traced, shapely.box(0, 0, width, height))
-    kept = _kept_parts(inside, np.asarray(points, dtype=np.float64).reshape(-1, 2))
-    if not kept:
-        return None
-    simplified = [_simplified(part, simplify_px) for part in kept]
-    merged = shapely.union_all(simplified) if len(simplified) > 1 else simplified[0]
-    return merged if isinstance(merged, Polygon | MultiPolygon) and merged.is_valid else _polygons_only(merged)
+    simple = _simplified(parts, simplify_px)
+    if window.col + window.size > width or window.row + window.size > height:
+        simple = shapely.intersection(simple, shapely.box(0, 0, width, height))
+    return _polygons_only(simple)
 
 
-def _trace(logits: npt.NDArray[np.float32], window: Window) -> BaseGeometry | None:
-    """Contours on the padded grid: a mask that touches the window's side is closed along that side."""
+def _rings(logits: npt.NDArray[np.float32], window: Window) -> list[list[Ring]]:
+    """Each outline with its holes, in pixel coordinates. A mask at the window's side is closed along that side."""
     cell = MODEL_SIZE / logits.shape[0]
     padded = np.pad(logits.astype(np.float64), 1, mode="edge")
     generator = contourpy.contour_generator(z=padded, fill_type=contourpy.FillType.OuterOffset)
     filled: Any = generator.filled(0.0, np.inf)
-    polygons, offsets = filled[0], filled[1]
     found = []
-    for vertices, bounds in zip(polygons, offsets, strict=True):
+    for vertices, bounds in zip(filled[0], filled[1], strict=True):
         # Index i of the padded grid is the centre of cell i - 1, which lies at (i - 1 + 0.5) cells.
         model = np.clip((vertices - 0.5) * cell, 0.0, MODEL_SIZE)
         pixel = pixel_from_model(window, model)
-        rings = [pixel[a:b] for a, b in itertools.pairwise(bounds) if b - a >= 4]
-        if rings:
-            found.append(Polygon(rings[0], rings[1:]))
-    if not found:
-        return None
-    return shapely.union_all([shapely.make_valid(polygon) for polygon in found])
+        found.append([pixel[a:b] for a, b in itertools.pairwise(bounds) if b - a >= 4])
+    return [rings for rings in found if rings]
 
 
-def _kept_parts(geometry: BaseGeometry, points: npt.NDArray[np.float64]) -> list[Polygon]:
-    parts = [part for part in shapely.get_parts(geometry) if isinstance(part, Polygon)]
-    if not parts:
+def _kept_parts(outlines: list[list[Ring]], points: npt.NDArray[np.float64]) -> list[Polygon]:
+    """The parts worth keeping; small ones and small holes are dropped before any geometry is built."""
+    areas = [_ring_area(rings[0]) for rings in outlines]
+    if not areas:
         return []
-    largest = max(part.area for part in parts)
+    least = max(MIN_PART_PX2, MIN_PART_SHARE * max(areas))
     prompts = shapely.points(points) if len(points) else np.array([])
-    kept = [
-        part
-        for part in parts
-        if part.area >= MIN_PART_PX2
-        and (part.area >= MIN_PART_SHARE * largest or bool(shapely.intersects(part, prompts).any()))
-    ]
-    return [Polygon(part.exterior, [h for h in part.interiors if Polygon(h).area >= MIN_HOLE_PX2]) for part in kept]
+    kept = []
+    for rings, area in zip(outlines, areas, strict=True):
+        if area < MIN_PART_PX2:
+            continue
+        smallest = max(MIN_HOLE_PX2, MIN_HOLE_SHARE * area)
+        part = Polygon(rings[0], [hole for hole in rings[1:] if _ring_area(hole) >= smallest])
+        if area >= least or bool(shapely.intersects(shapely.make_valid(part), prompts).any()):
+            kept.append(part)
+    return kept
 
 
-def _simplified(part: Polygon, tolerance: float) -> BaseGeometry:
-    fitting = min(tolerance, 0.02 * math.sqrt(part.area))
-    simple = shapely.simplify(part, fitting, preserve_topology=True)
-    if simple.is_valid and not simple.is_empty and isinstance(simple, Polygon):
-        return simple
-    return part
+def _simplified(parts: list[Polygon], tolerance: float) -> BaseGeometry:
+    side = math.sqrt(max(part.area for part in parts))
+    fitting = min(tolerance, 0.02 * side)
+    whole: BaseGeometry = MultiPolygon(parts) if len(parts) > 1 else parts[0]
+    simple = whole
+    while fitting <= MAX_TOLERANCE_PX:
+        simple = shapely.simplify(whole, fitting, preserve_topology=True)
+        if shapely.get_num_coordinates(simple) <= MAX_VERTICES:
+            break
+        fitting *= 1.6
+    return simple
 
 
 def _polygons_only(geometry: BaseGeometry) -> Polygon | MultiPolygon | None:
-    valid = shapely.make_valid(geometry)
+    valid = geometry if geometry.is_valid else shapely.make_valid(geometry)
     parts = [part for part in shapely.get_parts(shapely.get_parts(valid)) if isinstance(part, Polygon)]
     parts = [part for part in parts if part.area > 0]
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else MultiPolygon(parts)
+
+
+def _ring_area(ring: Ring) -> float:
+    """The shoelace formula, from the first vertex so that large coordinates lose no digits."""
+    x, y = (ring - ring[0]).T
+    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])) / 2)
