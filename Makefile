@@ -16,4 +16,4 @@ help:
 	@echo "make clean-data  remove the private database and all rasters, after asking"
 
 run dev check test bench lock clean-data:
-	@PYTHONDONTWRITEBYTECODE=1 $(LAUNCH) $@
+	@exec $(LAUNCH) $@
