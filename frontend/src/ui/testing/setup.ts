@@ -6,6 +6,7 @@ import "../../i18n";
 
 afterEach(() => {
   cleanup();
+  vi.unstubAllGlobals();
 });
 
 class NoResize implements ResizeObserver {

@@ -1,0 +1,42 @@
+import { screen, waitFor } from "@testing-library/react";
+import { Route, Routes } from "react-router";
+import { describe, expect, it } from "vitest";
+import { exampleUser } from "../testing/examples";
+import { serve } from "../testing/server";
+import { show } from "../testing/show";
+import { SignInPage } from "./SignInPage";
+
+const pages = (
+  <Routes>
+    <Route path="/signin" element={<SignInPage />} />
+    <Route path="*" element={<p>inside</p>} />
+  </Routes>
+);
+
+async function signIn(path: string) {
+  const { person } = show(pages, { user: null, path });
+  await person.type(screen.getByTestId("signin-username"), " mia ");
+  await person.type(screen.getByTestId("signin-password"), "pass word");
+  await person.click(screen.getByTestId("signin-submit"));
+}
+
+describe("signing in", () => {
+  it("sends name and password, and goes on to the page asked for", async () => {
+    const asked = serve({ "POST /api/session": { user: exampleUser() } });
+    await signIn("/signin?next=%2Fprojects%2F1%2Fmap");
+    await screen.findByText("inside");
+    expect(asked).toEqual([{ method: "POST", path: "/api/session", body: { username: "mia", password: "pass word" } }]);
+  });
+
+  it("shows the server's words when refused, and keeps what was typed", async () => {
+    serve({
+      "POST /api/session": {
+        status: 401,
+        error: { code: "auth.bad_credentials", message: "User name and password do not match." },
+      },
+    });
+    await signIn("/signin");
+    await waitFor(() => expect(screen.getByTestId("error-note")).toHaveTextContent("do not match"));
+    expect(screen.getByTestId("signin-username")).toHaveValue(" mia ");
+  });
+});
