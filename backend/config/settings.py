@@ -104,6 +104,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "HOST": _db.host,
         "PORT": _db.port,
         "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,  # the pool hands out no connection that a restarted database has dropped
         "OPTIONS": {
             **_db.options,
             "pool": {"min_size": 1, "max_size": env.number("EDGEWISE_DB_POOL", 10), "timeout": 20},
@@ -178,6 +179,9 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 5000}}}
+if REDIS_URL := env.text("EDGEWISE_REDIS_URL"):  # sessions are then read from memory; they are kept in the database
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "no_autodiscovery"
 PROCRASTINATE_ON_APP_READY = "backend.config.jobs.on_app_ready"
 

@@ -19,9 +19,10 @@ def open_job(raster_id: UUID, kind: str) -> Job | None:
     return Job.objects.filter(raster_id=raster_id, kind=kind, state__in=Job.OPEN).first()
 
 
-def worker_seen_at() -> datetime | None:
-    """When any worker last said that it lives."""
-    return WorkerBeat.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
+def worker_seen_at(host: str = "") -> datetime | None:
+    """When any worker, or one on this host, last said that it lives."""
+    beats = WorkerBeat.objects.filter(name__startswith=f"{host}:") if host else WorkerBeat.objects.all()
+    return beats.order_by("-seen_at").values_list("seen_at", flat=True).first()
 
 
 def job_json(job: Job) -> dict[str, Any]:
