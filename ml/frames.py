@@ -44,11 +44,17 @@ class RasterFrame:
 
     def pixel_from_lonlat(self, lonlat: npt.ArrayLike) -> Coordinates:
         """Pixel coordinates of lon/lat; raises `FrameError` where the CRS cannot express the place."""
-        return self.pixel_from_raster(_project(self._to_raster, lonlat))
+        coordinates = _project(self._to_raster, lonlat)
+        if self._centre_degrees is not None:  # the same place lies at -170 and at 190: take the one in the raster
+            coordinates[:, 0] += 360 * np.round((self._centre_degrees - coordinates[:, 0]) / 360)
+        return self.pixel_from_raster(coordinates)
 
     def lonlat_from_pixel(self, pixel: npt.ArrayLike) -> Coordinates:
         """Lon/lat of pixel coordinates; raises `FrameError` where there is none."""
-        return _project(self._to_lonlat, self.raster_from_pixel(pixel))
+        lonlat = _project(self._to_lonlat, self.raster_from_pixel(pixel))
+        beyond = np.abs(lonlat[:, 0]) > 180  # a raster in degrees may run from 0 to 360
+        lonlat[beyond, 0] = (lonlat[beyond, 0] + 180) % 360 - 180
+        return lonlat
 
     def raster_from_pixel(self, pixel: npt.ArrayLike) -> Coordinates:
         """Coordinates in the raster's CRS."""
@@ -68,11 +74,19 @@ class RasterFrame:
         return shapely.transform(geometry, self.pixel_from_lonlat)
 
     def footprint_lonlat(self) -> Polygon:
-        """The raster's outline in lon/lat, at least 16 points a side."""
-        outline = shapely.box(0, 0, self.width, self.height)
+        """The raster's outline in lon/lat, at least 16 points a side.
+
+        It is continuous: where the raster crosses the antimeridian it runs past ±180. Around a pole it is the cap.
+        """
         side = max(self.width, self.height) / 16
-        dense = shapely.segmentize(outline, max(min(side, self.densify_px), 1.0))
-        return shapely.transform(dense, self.lonlat_from_pixel)
+        outline = shapely.box(0, 0, self.width, self.height)
+        dense = shapely.segmentize(outline, max(min(side, self.densify_px), side / 64, 1.0))
+        ring = self.lonlat_from_pixel(shapely.get_coordinates(dense))
+        lon, lat = np.unwrap(ring[:, 0], period=360), ring[:, 1]
+        if abs(lon[-1] - lon[0]) > 180:
+            return shapely.box(-180, lat.min(), 180, 90) if lat.mean() > 0 else shapely.box(-180, -90, 180, lat.max())
+        lon -= 360 * np.round((lon.min() + lon.max()) / 720)
+        return Polygon(np.column_stack([lon, lat]))
 
     def pixel_size_m(self) -> tuple[float, float]:
         """Width and height of the centre pixel in metres, on the ellipsoid."""
@@ -87,6 +101,13 @@ class RasterFrame:
         """The longest edge in px whose chord strays less than 0.05 px on the sphere: sagitta s = L² / 8R."""
         metres = max(*self.pixel_size_m(), 0.001)
         return max(1.0, math.sqrt(8 * EARTH_RADIUS_M * 0.05 / metres))
+
+    @cached_property
+    def _centre_degrees(self) -> float | None:
+        """The x of the raster's centre when its CRS counts in degrees, else None."""
+        if not readable_crs(self.crs).is_geographic:
+            return None
+        return float(self.raster_from_pixel([[self.width / 2, self.height / 2]])[0, 0])
 
     @property
     def _to_lonlat(self) -> Transformer:

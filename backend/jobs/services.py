@@ -1,7 +1,7 @@
 """Every write to the table of jobs: create with its queue entry, progress, end."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from backend.jobs.models import Job, WorkerBeat
 from backend.jobs.selectors import job_json
 
 log = logging.getLogger(__name__)
+
+# Rooms above hear, in the same transaction, that a job of theirs has ended, in whatever way.
+on_end: list[Callable[[Job], None]] = []
 
 
 class Stopped(Exception):
@@ -145,3 +148,5 @@ def _end(job: Job, state: Job.State) -> None:
     job.finished_at = now()
     job.save()
     tell(job)
+    for heard in on_end:
+        heard(job)

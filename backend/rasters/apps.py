@@ -11,9 +11,11 @@ class Room(AppConfig):
 
     def ready(self) -> None:
         """Adds the raster count to the project list, and cleans up after a project."""
+        from backend.jobs import services as job_services
         from backend.projects import selectors as project_selectors
         from backend.projects import services as project_services
         from backend.rasters import selectors, services
 
         project_selectors.card_counts.append(selectors.raster_counts)
         project_services.on_delete.append(services.delete_of_project)
+        job_services.on_end.append(services.preparation_ended)

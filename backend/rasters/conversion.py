@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-from backend.rasters.inspection import limit_this_process
+from backend.rasters import sandbox
 
 CACHE_MB = 256
 BLOCK = 512
+FILE_AT_FAULT = 3  # the exit status that says: the source, and not this program, is to blame
 
 
 def convert(order: dict[str, Any]) -> None:
@@ -45,9 +46,11 @@ def convert(order: dict[str, Any]) -> None:
 
 def _view(order: dict[str, Any], path: Path) -> Path:
     """The source under the right CRS, transform and data type, without copying it."""
+    import rasterio
     import rasterio.shutil
 
-    rasterio.shutil.copy(order["source"], str(path), driver="VRT")
+    with rasterio.open(order["source"], driver="GTiff") as source:
+        rasterio.shutil.copy(source, str(path), driver="VRT")
     tree = Xml.parse(path)  # noqa: S314
     root = tree.getroot()
     for name in ("SRS", "GeoTransform", "GCPList", "Metadata"):
@@ -69,6 +72,7 @@ def _options(order: dict[str, Any]) -> dict[str, Any]:
         "BIGTIFF": "IF_SAFER",
         "SPARSE_OK": "TRUE",
         "NUM_THREADS": "1",
+        "OVERVIEWS": "IGNORE_EXISTING",
         "OVERVIEW_RESAMPLING": "NEAREST" if order.get("palette") else "AVERAGE",
         "WARP_RESAMPLING": "NEAREST",
     }
@@ -78,5 +82,21 @@ def _options(order: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    limit_this_process(memory_mb=4096, cpu_seconds=24 * 3600, file_mb=4 * 1024 * 1024)
-    convert(json.loads(Path(sys.argv[1]).read_text()))
+    import rasterio.shutil  # noqa: F401  (before the doors are shut)
+
+    given = json.loads(Path(sys.argv[1]).read_text())
+    sandbox.enter(
+        read=[Path(given["source"]).parent],
+        write=[Path(given["target"]).parent],
+        memory_mb=4096,
+        cpu_seconds=24 * 3600,
+        file_mb=4 * 1024 * 1024,
+        niceness=10,
+    )
+    try:
+        convert(given)
+    except Exception as error:
+        if not type(error).__module__.startswith("rasterio"):
+            raise
+        print(error, error.__cause__)
+        sys.exit(FILE_AT_FAULT)

@@ -17,6 +17,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "This file does not say where it lies.",
         "Upload its world file (.tfw) beside it, or add ground control in your GIS and save it again.",
     ),
+    "raster.only_gcps": (
+        "This file is placed by ground control points alone.",
+        "Warp it first (in QGIS: Raster, Warp; or gdalwarp -t_srs EPSG:...) and upload the result.",
+    ),
     "raster.unsupported_crs": (
         "Its coordinate system has no way to longitude and latitude on Earth.",
         "Reproject it in your GIS, for example to UTM, and upload that; or choose another coordinate system.",
@@ -24,6 +28,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "raster.out_of_world": (
         "With this coordinate system it lies outside the world.",
         "The coordinate system is probably the wrong one. Choose another.",
+    ),
+    "raster.off_earth": (
+        "Parts of it lie where there is no Earth in its coordinate system.",
+        "Cut it to the part that lies on the Earth, or reproject that part, and upload the result.",
     ),
     "raster.too_large": (
         "It claims more pixels than can be handled.",
@@ -42,8 +50,17 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Its inner structure asks for more memory or time than one file may.",
         "Save it again as a tiled GeoTIFF (gdal_translate -co TILED=YES) and upload that.",
     ),
+    "raster.reaches_out": (
+        "This file asks for other files to be opened.",
+        "Save it again without links to other files (gdal_translate -co COPY_SRC_OVERVIEWS=NO) and upload that.",
+    ),
     "raster.empty": ("All of its pixels are nodata.", "Look whether its nodata value is right and save it again."),
     "raster.missing": ("The file is not there any more.", "Put it back, or remove this raster and upload it again."),
+    "raster.cancelled": ("Its preparation was cancelled.", "Press Try again to prepare it."),
+    "raster.failed": (
+        "Something went wrong on the server while it was prepared.",
+        "Press Try again; if it stays, tell your administrator.",
+    ),
     "raster.no_disk": (
         "There is not enough room on the server's disk.",
         "Ask your administrator for room, then press Try again.",

@@ -51,6 +51,15 @@ def allowed_file(path: str) -> Path:
     return file
 
 
+def still_allowed(file: Path) -> bool:
+    """Whether a registered file, with every link resolved anew, still lies below an allowed folder."""
+    try:
+        resolved = file.resolve(strict=True)
+    except OSError:
+        return False
+    return any(resolved.is_relative_to(root) for root in _roots().values())
+
+
 def _roots() -> dict[str, Path]:
     return {folder.name: folder for folder in settings.RASTER_FOLDERS}
 

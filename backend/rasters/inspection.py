@@ -6,10 +6,12 @@ object: what the header says, or `{"refused": code}`.
 
 import json
 import math
-import resource
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
+
+from backend.rasters import sandbox
 
 TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 MAX_SIDE = 400_000
@@ -43,17 +45,23 @@ def inspect(path: str, given_crs: str = "") -> dict[str, Any]:
 
 
 def _header(dataset: Any, size: int, given_crs: str) -> dict[str, Any]:
-    problem = _size_problem(dataset, size) or _kind_problem(dataset)
+    problem = _link_problem(dataset) or _size_problem(dataset, size) or _kind_problem(dataset)
     if problem:
         return {"refused": problem}
     transform = dataset.transform
     placed = all(math.isfinite(value) for value in transform) and not transform.is_identity
     if not placed or transform.determinant == 0:
-        return {"refused": "raster.no_georeference"}
+        return {"refused": "raster.only_gcps" if dataset.gcps[0] else "raster.no_georeference"}
     crs = given_crs or (dataset.crs.to_wkt() if dataset.crs else "")
     if not crs:
         return {"refused": "raster.no_crs"}
     return {"crs": crs, **_facts(dataset)}
+
+
+def _link_problem(dataset: Any) -> str | None:
+    """Whether its metadata names another file as its overviews, which GDAL would open: any path, any address."""
+    linked = any(key.startswith("OVERVIEW_FILE") for key in dataset.tags(ns="OVERVIEWS"))
+    return "raster.reaches_out" if linked else None
 
 
 def _size_problem(dataset: Any, size: int) -> str | None:
@@ -86,7 +94,7 @@ def _facts(dataset: Any) -> dict[str, Any]:
     from rasterio.enums import ColorInterp
 
     palette = None
-    if dataset.count == 1 and dataset.colorinterp[0] == ColorInterp.palette:
+    if dataset.count == 1 and dataset.dtypes[0] == "uint8" and dataset.colorinterp[0] == ColorInterp.palette:
         palette = {str(index): list(colour) for index, colour in dataset.colormap(1).items()}
     return {
         "width": dataset.width,
@@ -98,6 +106,7 @@ def _facts(dataset: Any) -> dict[str, Any]:
                 "dtype": dtype,
                 "interpretation": interpretation.name,
                 "nodata": _plain(nodata),
+                "stats": None,
             }
             for index, dtype, interpretation, nodata in zip(
                 dataset.indexes, dataset.dtypes, dataset.colorinterp, dataset.nodatavals, strict=True
@@ -114,29 +123,22 @@ def _item_bytes(dtype: str) -> int:
     return max(1, int(digits) // 8) if digits else 16
 
 
-def _plain(value: float | None) -> float | str | None:
-    if value is None or math.isfinite(value):
-        return value
-    return str(value)
+def _plain(value: float | None) -> float | None:
+    """NaN and infinities have no place in JSON; that NaN is no data goes without saying."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _acquired(tags: dict[str, str]) -> str | None:
     """The day of TIFFTAG_DATETIME (`2016:08:16 10:00:00`), where the file says it."""
-    said = tags.get("TIFFTAG_DATETIME", "")[:10].replace(":", "-")
-    parts = said.split("-")
-    if len(parts) == 3 and all(part.isdigit() for part in parts) and 1900 < int(parts[0]) < 2100:
-        return said
-    return None
-
-
-def limit_this_process(memory_mb: int, cpu_seconds: int, file_mb: int) -> None:
-    """Hard limits of the operating system: address space, processor time, largest file written."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file_mb << 20, file_mb << 20))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        day = date.fromisoformat(tags.get("TIFFTAG_DATETIME", "")[:10].replace(":", "-"))
+    except ValueError:
+        return None
+    return day.isoformat() if 1900 < day.year < 2100 else None
 
 
 if __name__ == "__main__":
-    limit_this_process(memory_mb=2048, cpu_seconds=20, file_mb=1)
+    import rasterio  # noqa: F401  (before the doors are shut)
+
+    sandbox.enter(read=[Path(sys.argv[1]).parent], write=[], memory_mb=2048, cpu_seconds=20, file_mb=1)
     print(json.dumps(inspect(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "")))

@@ -1,199 +1,182 @@
 """Prepares a raster: inspect its header, make a COG, take statistics, and only then show it."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import rasterio
 import shapely
-from affine import Affine
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 
+from backend.core.errors import Invalid
 from backend.jobs import services as jobs
-from backend.rasters import services
+from backend.rasters import processes, services
 from backend.rasters.errors import RasterRefusedError
+from backend.rasters.folders import still_allowed
 from backend.rasters.inspection import KEPT_DTYPES
 from backend.rasters.models import Raster
-from backend.rasters.reading import zoom_range
-from backend.rasters.recipes import default_recipe, recipe_hash
+from backend.rasters.placing import Place, place_of
+from backend.rasters.recipes import clean_recipe, default_recipe, recipe_hash
 from backend.rasters.statistics import band_statistics
-from ml.frames import FrameError, RasterFrame, readable_crs
 
-INSPECT_SECONDS = 30
-SPARE_DISK = 512 * 1024 * 1024
+INSPECTED, CONVERTED, ALL = 2, 95, 100  # per cent of the job
+CONVERSION = 1  # rises when the same file would give other pixels than before
 
 
 def prepare(job_id: str, should_abort: Callable[[], bool]) -> None:
     """The job `rasters.prepare`; a repeat begins again and is harmless."""
     job = jobs.start(UUID(job_id))
-    raster = Raster.objects.filter(id=job.raster_id).first() if job and job.raster_id else None
-    if job is None or raster is None:
+    if job is None:
+        return
+    raster = Raster.objects.filter(id=job.raster_id).first() if job.raster_id else None
+    if raster is None:
+        jobs.finish(job.id)
         return
     try:
-        facts = _inspected(raster)
-        _store_header(raster, facts)
-        jobs.progress(job.id, done=1)
-        target = _converted(raster, facts, should_abort)
-        jobs.progress(job.id, done=2)
-        _store_pixels(raster, facts, target)
+        _prepare(job.id, raster, should_abort)
     except RasterRefusedError as refused:
-        _refuse(raster, refused)
+        services.refuse(raster.id, refused.as_row())
         jobs.finish(job.id, error={"code": refused.code, "message": refused.message})
     else:
-        jobs.finish(job.id, counts={"done": 3})
+        jobs.finish(job.id, counts={"done": ALL})
+
+
+def _prepare(job_id: UUID, raster: Raster, should_abort: Callable[[], bool]) -> None:
+    """Raises `RasterRefusedError`, `Stopped`."""
+    facts = _inspected(raster)
+    place = place_of(facts["crs"], facts["transform"], facts["width"], facts["height"])
+    _store_header(raster, facts, place)
+    jobs.progress(job_id, done=INSPECTED)
+    target = services.folder_of(raster.id) / f"cog-{raster.version}.tif"
+    processes.converted(_order(raster, facts, place, target), should_abort, _teller(job_id))
+    jobs.progress(job_id, done=CONVERTED)
+    try:
+        _store_pixels(raster, target)
+    except RasterRefusedError:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _inspected(raster: Raster) -> dict[str, Any]:
-    source = services.source_of(raster)
-    if not source.is_file():
-        raise RasterRefusedError("raster.missing")
-    command = [sys.executable, "-m", "backend.rasters.inspection", str(source), raster.given_crs]
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            timeout=INSPECT_SECONDS,
-            check=False,
-            cwd=settings.ROOT,
-            env=_bare_environment(),
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RasterRefusedError("raster.too_demanding") from error
-    if done.returncode != 0:
-        raise RasterRefusedError("raster.too_demanding" if done.returncode < 0 else "raster.corrupt")
-    facts: dict[str, Any] = json.loads(done.stdout)
-    if "refused" in facts:
-        raise RasterRefusedError(facts["refused"])
-    return facts
+    """What the header says; looked at again when a sidecar has come in between."""
+    while True:
+        source = services.source_of(raster)
+        if not source.is_file() or not (raster.source_is_ours or still_allowed(source)):
+            raise RasterRefusedError("raster.missing")
+        beside = _sidecars(source)
+        try:
+            return processes.inspected(source, raster.given_crs)
+        except RasterRefusedError:
+            if _sidecars(source) == beside:
+                raise
 
 
-def _store_header(raster: Raster, facts: dict[str, Any]) -> None:
-    """Checks that the raster lies somewhere on Earth, and stores where. Raises `RasterRefusedError`."""
-    try:
-        crs = readable_crs(facts["crs"])
-        transform = Affine(*facts["transform"])
-        frame = RasterFrame(crs.to_wkt(), transform, facts["width"], facts["height"])
-        footprint = shapely.make_valid(frame.footprint_lonlat())
-        pixel_size = frame.pixel_size_m()
-    except FrameError as error:
-        raise RasterRefusedError("raster.unsupported_crs") from error
-    west, south, east, north = footprint.bounds
-    if west < -180.01 or east > 180.01 or south < -90.01 or north > 90.01 or footprint.is_empty:
-        raise RasterRefusedError("raster.out_of_world")
-    if crs.ellipsoid is None or not 6.3e6 < crs.ellipsoid.semi_major_metre < 6.5e6:  # another body than the Earth
-        raise RasterRefusedError("raster.unsupported_crs")
-    raster.crs, raster.crs_name, raster.epsg = crs.to_wkt(), crs.name[:200], crs.to_epsg()
-    raster.transform = facts["transform"]
-    raster.width, raster.height = facts["width"], facts["height"]
-    raster.bands, raster.palette = facts["bands"], facts["palette"]
-    raster.pixel_size_m = [round(size, 6) for size in pixel_size]
-    raster.footprint = GEOSGeometry(memoryview(shapely.to_wkb(footprint)), srid=4326)
-    raster.acquired_on = raster.acquired_on or facts["acquired_on"]
-    raster.state = Raster.State.PREPARING
-    with transaction.atomic():
-        raster.save()
-        services.told(Raster.objects.get(id=raster.id), "raster.changed", raster.created_by_id)
+def _sidecars(source: Path) -> list[tuple[str, int]]:
+    """What lies beside an uploaded file, and since when."""
+    found = source.parent.glob(f"{source.stem}.*") if source.stem == "source" else []
+    return sorted((path.name, path.stat().st_mtime_ns) for path in found)
 
 
-def _converted(raster: Raster, facts: dict[str, Any], should_abort: Callable[[], bool]) -> Path:
-    """Makes the COG in a process of its own. Raises `RasterRefusedError`, `Stopped`."""
-    folder = services.folder_of(raster.id)
-    folder.mkdir(parents=True, exist_ok=True)
-    _room_for(folder, services.source_of(raster).stat().st_size)
-    target = folder / f"cog-{raster.version}.tif"
-    kept = all(band["dtype"] in KEPT_DTYPES for band in facts["bands"])
-    order = {
+def _store_header(raster: Raster, facts: dict[str, Any], place: Place) -> None:
+    header = {
+        "crs": place.crs,
+        "crs_name": place.crs_name,
+        "epsg": place.epsg,
+        "transform": facts["transform"],
+        "width": facts["width"],
+        "height": facts["height"],
+        "bands": facts["bands"],
+        "palette": facts["palette"],
+        "pixel_size_m": list(place.pixel_size_m),
+        "minzoom": place.minzoom,
+        "maxzoom": place.maxzoom,
+        "footprint": GEOSGeometry(memoryview(shapely.to_wkb(place.footprint)), srid=4326),
+        "state": Raster.State.PREPARING,
+        "error": None,
+    }
+    if raster.acquired_on is None and facts["acquired_on"]:
+        header["acquired_on"] = facts["acquired_on"]
+    _store(raster, header)
+
+
+def _order(raster: Raster, facts: dict[str, Any], place: Place, target: Path) -> dict[str, Any]:
+    dtypes = {band["dtype"] for band in facts["bands"]}
+    return {
         "source": str(services.source_of(raster)),
         "target": str(target),
-        "crs": raster.crs,
+        "crs": place.crs,
         "transform": facts["transform"],
-        "as_float32": not kept,
+        "as_float32": len(dtypes) > 1 or not dtypes <= KEPT_DTYPES,
         "palette": facts["palette"] is not None,
         "jpeg": (facts["compression"] or "") in {"JPEG", "YCBCR JPEG"} and len(facts["bands"]) == 3,
     }
-    with tempfile.NamedTemporaryFile("w", suffix=".json", dir=folder, delete=False) as file:
-        json.dump(order, file)
-    try:
-        _run_conversion(file.name, folder, should_abort)
-    finally:
-        Path(file.name).unlink(missing_ok=True)
-    return target
 
 
-def _run_conversion(order: str, folder: Path, should_abort: Callable[[], bool]) -> None:
-    command = [sys.executable, "-m", "backend.rasters.conversion", order]
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stderr=said, stdout=said, cwd=settings.ROOT, env=_bare_environment())
-        try:
-            while process.poll() is None:
-                if should_abort():
-                    raise jobs.Stopped
-                time.sleep(0.1)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            for left in folder.glob(".making-*"):
-                shutil.rmtree(left, ignore_errors=True)
-        if process.returncode != 0:
-            said.seek(0)
-            words = said.read()[-4000:].decode(errors="replace")
-            full = "No space left" in words or "Free disk space" in words or shutil.disk_usage(folder).free < SPARE_DISK
-            raise RasterRefusedError("raster.no_disk" if full else "raster.corrupt")
+def _teller(job_id: UUID) -> Callable[[float], None]:
+    """Passes on each new per cent of the conversion."""
+    last = INSPECTED
+
+    def tell(share: float) -> None:
+        nonlocal last
+        done = INSPECTED + int(share * (CONVERTED - INSPECTED))
+        if done > last:
+            last = done
+            jobs.progress(job_id, done=done)
+
+    return tell
 
 
-def _store_pixels(raster: Raster, facts: dict[str, Any], target: Path) -> None:
+def _store_pixels(raster: Raster, target: Path) -> None:
     """Takes the statistics, chooses the recipe and makes the raster viewable, in one step."""
     statistics = band_statistics(target)
-    if all(found is None for found in statistics):
+    if all(found.stats is None for found in statistics):
         raise RasterRefusedError("raster.empty")
-    raster.bands = [{**band, "stats": stats} for band, stats in zip(facts["bands"], statistics, strict=True)]
-    recipe = default_recipe(raster.bands, palette=raster.palette is not None)
-    raster.recipe = raster.recipe or recipe
-    raster.recipe_hash = recipe_hash(raster.recipe, 0)
-    raster.cog_path = str(target.relative_to(settings.DATA_DIR))
-    with rasterio.open(target, driver="GTiff") as dataset:
-        raster.minzoom, raster.maxzoom = zoom_range(dataset.crs, dataset.transform, dataset.width, dataset.height)
-    raster.state, raster.error = Raster.State.VIEWABLE, None
-    raster.version += 1
-    with transaction.atomic():
-        if not Raster.objects.select_for_update().filter(id=raster.id).exists():
-            shutil.rmtree(services.folder_of(raster.id), ignore_errors=True)  # removed meanwhile
-            return
-        raster.save()
-        services.told(Raster.objects.get(id=raster.id), "raster.changed", raster.created_by_id)
-    for old in services.folder_of(raster.id).glob("cog-*.tif"):
+    bands = [{**band, "stats": found.stats} for band, found in zip(raster.bands, statistics, strict=True)]
+    pixels = _pixels_stamp(services.source_of(raster))
+    recipe = _kept_recipe(raster, bands) if raster.pixels == pixels else None
+    if recipe is None:
+        recipe = default_recipe(bands, [found.stretch for found in statistics], palette=raster.palette is not None)
+    _store(
+        raster,
+        {
+            "bands": bands,
+            "pixels": pixels,
+            "recipe": recipe,
+            "recipe_hash": recipe_hash(recipe, pixels),
+            "cog_path": str(target.relative_to(settings.DATA_DIR)),
+            "version": raster.version + 1,
+            "state": Raster.State.VIEWABLE,
+        },
+    )
+    for old in target.parent.glob("cog-*.tif"):
         if old != target:
             old.unlink(missing_ok=True)
 
 
-def _refuse(raster: Raster, refused: RasterRefusedError) -> None:
+def _kept_recipe(raster: Raster, bands: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The recipe that people have chosen for these same pixels."""
+    try:
+        return clean_recipe(raster.recipe, bands)
+    except Invalid:
+        return None
+
+
+def _pixels_stamp(source: Path) -> str:
+    stat = source.stat()
+    return hashlib.sha256(f"{CONVERSION} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
+
+
+def _store(raster: Raster, fields: dict[str, Any]) -> None:
+    """Writes these columns only, so that a name given meanwhile stays; a raster removed meanwhile is refused."""
     with transaction.atomic():
-        changed = Raster.objects.filter(id=raster.id).update(state=Raster.State.REFUSED, error=refused.as_row())
-        if changed:
-            services.told(Raster.objects.get(id=raster.id), "raster.changed", raster.created_by_id)
-
-
-def _room_for(folder: Path, size: int) -> None:
-    if shutil.disk_usage(folder).free < size + SPARE_DISK:
-        raise RasterRefusedError("raster.no_disk")
-
-
-def _bare_environment() -> dict[str, str]:
-    """What a process that opens a stranger's file gets to see: no secrets, no database, no network settings."""
-    kept = ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "VIRTUAL_ENV")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
-        "GDAL_HTTP_TIMEOUT": "1",
-    }
+        fresh = Raster.objects.select_for_update().filter(id=raster.id).first()
+        if fresh is None:
+            raise jobs.Stopped
+        for row in (raster, fresh):
+            for name, value in fields.items():
+                setattr(row, name, value)
+        fresh.save(update_fields=list(fields))
+        services.told(Raster.objects.get(id=raster.id), "raster.changed", raster.created_by_id)

@@ -40,6 +40,8 @@ class Raster(models.Model):
     bands = models.JSONField(default=list)
     palette = models.JSONField(null=True)
     recipe = models.JSONField(null=True)
+    # Stands for the file's contents: another file under the same path makes other tiles and embeddings.
+    pixels = models.CharField(max_length=64, blank=True)
     recipe_hash = models.CharField(max_length=64, blank=True)
     pixel_size_m = models.JSONField(null=True)
     footprint = models.GeometryField(srid=4326, null=True)

@@ -11,16 +11,17 @@ import morecantile
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from affine import Affine
 from django.conf import settings
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.transform import from_bounds
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import calculate_default_transform
 from rasterio.windows import Window as RasterioWindow
 
 from backend.rasters.models import Raster
+from backend.rasters.placing import LAST_LATITUDE
 from backend.rasters.recipes import apply_recipe
+from backend.rasters.selectors import raster_frame
+from ml.frames import FrameError
 from ml.windows import Window
 
 WEB = rasterio.CRS.from_epsg(3857)
@@ -58,10 +59,9 @@ def read_tile(raster: Raster, x: int, y: int, z: int, size: int = 256) -> Pixels
     """
     bounds = GRID.xy_bounds(morecantile.Tile(x, y, z))
     full = _dataset(raster, 0)
-    wanted = (bounds.right - bounds.left) / size
     if not _touches(raster, bounds):
         return None
-    dataset = _dataset(raster, _level(full, wanted / _web_resolution(raster)))
+    dataset = _dataset(raster, _level(full, _pixels_per_pixel(raster, bounds, size)))
     indexes = list(_recipe(raster)["bands"])
     options: dict[str, Any] = {
         "crs": WEB,
@@ -90,17 +90,6 @@ def read_small(raster: Raster, longest: int) -> Pixels:
     values = dataset.read(indexes, out_shape=(3, *shape), resampling=how)
     valid = _valid(dataset, dataset.read_masks(indexes, out_shape=(3, *shape)), values)
     return Pixels(_rgb(raster, values, valid), valid)
-
-
-def zoom_range(crs: str, transform: Affine, width: int, height: int) -> tuple[int, int]:
-    """The zoom whose tiles have about the raster's own pixels, and the one at which it fits a tile."""
-    west, south, east, north = _bounds(transform, width, height)
-    fitted, fit_width, fit_height = calculate_default_transform(crs, WEB, width, height, west, south, east, north)
-    resolution = abs(fitted.a)
-    world = 2 * math.pi * 6378137.0
-    maxzoom = math.ceil(math.log2(world / 256 / resolution) - 0.3)
-    minzoom = maxzoom - math.ceil(math.log2(max(fit_width or 1, fit_height or 1, 256) / 256))
-    return max(0, min(minzoom, 24)), max(0, min(maxzoom, 24))
 
 
 def data_path(relative: str) -> Path:
@@ -138,22 +127,18 @@ def _level(full: Any, factor: float) -> int:
     return best
 
 
-def _web_resolution(raster: Raster) -> float:
-    known: dict[tuple[Any, int], float] = _threads.__dict__.setdefault("resolutions", {})
-    key = (raster.id, raster.version)
-    if key not in known:
-        full = _dataset(raster, 0)
-        fitted, _, _ = calculate_default_transform(
-            full.crs, WEB, full.width, full.height, *_bounds(full.transform, full.width, full.height)
-        )
-        known[key] = abs(fitted.a)
-    return known[key]
-
-
-def _bounds(transform: Affine, width: int, height: int) -> tuple[float, float, float, float]:
-    corners = [transform @ corner for corner in ((0, 0), (width, 0), (0, height), (width, height))]
-    xs, ys = [x for x, _ in corners], [y for _, y in corners]
-    return min(xs), min(ys), max(xs), max(ys)
+def _pixels_per_pixel(raster: Raster, bounds: Any, size: int) -> float:
+    """How many of the raster's pixels, along its finer side, make one pixel of the tile at the tile's centre."""
+    frame = raster_frame(raster)
+    step = (bounds.right - bounds.left) / size
+    x, y = (bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2
+    places = [GRID.lnglat(x, y), GRID.lnglat(x + step, y), GRID.lnglat(x, y + step)]
+    try:
+        centre, across, up = frame.pixel_from_lonlat(places)
+    except FrameError:  # the tile's centre lies where the raster's CRS ends
+        metres = step * math.cos(math.radians(places[0][1]))
+        return float(metres / min(raster.pixel_size_m or [metres]))
+    return float(min(np.hypot(*(across - centre)), np.hypot(*(up - centre))))
 
 
 def _touches(raster: Raster, bounds: Any) -> bool:
@@ -162,7 +147,13 @@ def _touches(raster: Raster, bounds: Any) -> bool:
     west, south = GRID.lnglat(bounds.left, bounds.bottom)
     east, north = GRID.lnglat(bounds.right, bounds.top)
     left, low, right, high = raster.footprint.extent
-    return bool(west <= right and east >= left and south <= high and north >= low)
+    if north >= LAST_LATITUDE:
+        north = 90
+    if south <= -LAST_LATITUDE:
+        south = -90
+    if not (south <= high and north >= low):
+        return False
+    return any(west + turn <= right and east + turn >= left for turn in (-360, 0, 360))
 
 
 def _valid(dataset: Any, masks: npt.NDArray[np.uint8], values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

@@ -13,23 +13,22 @@ from backend.core.errors import Invalid
 COLOURS = ("red", "green", "blue")
 
 
-def default_recipe(bands: Sequence[Mapping[str, Any]], *, palette: bool) -> dict[str, Any]:
+def default_recipe(
+    bands: Sequence[Mapping[str, Any]], stretches: Sequence[tuple[float, float]], *, palette: bool
+) -> dict[str, Any]:
     """The first recipe: the colour bands where they are named, else the first three, else grey.
 
-    uint8 colour images are shown as they are; all else from the 2nd to the 98th percentile of the whole raster.
+    uint8 images with named colours are shown as they are; all else is stretched.
     """
     usable = [band for band in bands if band["interpretation"] not in {"alpha", "undefined_mask"}] or list(bands)
     named = {band["interpretation"]: band for band in usable}
-    if palette:
+    in_colour = all(colour in named for colour in COLOURS)
+    if palette or (len(usable) < 3 and not in_colour):
         chosen = [usable[0]] * 3
-    elif all(colour in named for colour in COLOURS):
-        chosen = [named[colour] for colour in COLOURS]
-    elif len(usable) >= 3:
-        chosen = list(usable[:3])
     else:
-        chosen = [usable[0]] * 3
-    as_it_is = palette or (all(band["dtype"] == "uint8" for band in chosen) and len({b["index"] for b in chosen}) == 3)
-    ranges = [[0.0, 255.0] if as_it_is else _stretch(band) for band in chosen]
+        chosen = [named[colour] for colour in COLOURS] if in_colour else list(usable[:3])
+    as_it_is = palette or (in_colour and all(band["dtype"] == "uint8" for band in chosen))
+    ranges = [[0.0, 255.0] if as_it_is else list(stretches[band["index"] - 1]) for band in chosen]
     return {"bands": [band["index"] for band in chosen], "ranges": ranges, "gamma": 1.0}
 
 
@@ -37,11 +36,12 @@ def clean_recipe(recipe: object, bands: Sequence[Mapping[str, Any]]) -> dict[str
     """A checked copy. Raises `raster.invalid_recipe`."""
     known = {band["index"] for band in bands}
     try:
-        assert isinstance(recipe, Mapping)
+        if not isinstance(recipe, Mapping):
+            raise TypeError("a recipe is an object")
         chosen = [int(index) for index in recipe["bands"]]
         ranges = [[float(low), float(high)] for low, high in recipe["ranges"]]
         gamma = float(recipe.get("gamma", 1.0))
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _invalid("Give three bands, three ranges [low, high] and a gamma.") from error
     if len(chosen) != 3 or len(ranges) != 3 or not set(chosen) <= known:
         raise _invalid(f"Choose three of the bands {sorted(known)}.")
@@ -50,9 +50,9 @@ def clean_recipe(recipe: object, bands: Sequence[Mapping[str, Any]]) -> dict[str
     return {"bands": chosen, "ranges": ranges, "gamma": gamma}
 
 
-def recipe_hash(recipe: Mapping[str, Any], version: int) -> str:
-    """What stands for the recipe in keys of embeddings and tiles."""
-    return hashlib.sha256(json.dumps([recipe, version], sort_keys=True).encode()).hexdigest()
+def recipe_hash(recipe: Mapping[str, Any], pixels: str) -> str:
+    """What stands, in keys of embeddings and tiles, for these pixels seen through this recipe."""
+    return hashlib.sha256(json.dumps([recipe, pixels], sort_keys=True).encode()).hexdigest()
 
 
 def apply_recipe(
@@ -71,18 +71,12 @@ def apply_recipe(
         return np.ascontiguousarray(values.transpose(1, 2, 0))
     low = np.array([pair[0] for pair in ranges], np.float32)[:, None, None]
     high = np.array([pair[1] for pair in ranges], np.float32)[:, None, None]
-    share = np.clip((np.nan_to_num(values.astype(np.float32)) - low) / (high - low), 0, 1)
+    finite = np.where(np.isfinite(values), values, 0).astype(np.float32)
+    with np.errstate(over="ignore"):  # far outside the range is clipped anyway
+        share = np.clip((finite - low) / (high - low), 0, 1)
     if gamma != 1.0:
         share **= np.float32(1 / gamma)
     return np.ascontiguousarray((share * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))
-
-
-def _stretch(band: Mapping[str, Any]) -> list[float]:
-    stats = band.get("stats") or {}
-    low, high = float(stats.get("p2", 0)), float(stats.get("p98", 255))
-    if high <= low:
-        low, high = float(stats.get("min", 0)), float(stats.get("max", 255))
-    return [low, high if high > low else low + 1]
 
 
 def _invalid(message: str) -> Invalid:

@@ -15,12 +15,15 @@ from backend.accounts.models import User
 from backend.core.errors import Conflict, Invalid
 from backend.events import services as events
 from backend.jobs import services as jobs
+from backend.jobs.models import Job
 from backend.jobs.selectors import open_job
+from backend.rasters.errors import RasterRefusedError
 from backend.rasters.folders import allowed_file
 from backend.rasters.models import Raster
+from backend.rasters.placing import earthly_crs
 from backend.rasters.recipes import clean_recipe, recipe_hash
 from backend.rasters.selectors import raster_json
-from ml.frames import FrameError, readable_crs
+from ml.frames import FrameError
 
 MAX_NAME = 200
 # Rooms above remove what they keep of a raster, once its removal is committed.
@@ -57,13 +60,15 @@ def uploaded(raster: Raster, *, actor: User) -> None:
 def give_crs(raster: Raster, crs: str, *, actor: User) -> Raster:
     """Uses this CRS for the file and inspects it again. Raises `raster.invalid_crs`, `raster.busy`."""
     try:
-        known = readable_crs(crs.strip()[:5000])
+        known = earthly_crs(crs.strip())
     except FrameError as error:
-        message = "PROJ does not know this coordinate system. Give a code such as EPSG:32633."
+        message = "This is no coordinate system of the Earth that PROJ knows. Give a code such as EPSG:32633."
         raise Invalid(message, code="raster.invalid_crs", details={"fields": {"crs": [message]}}) from error
-    raster.given_crs = known.to_wkt()
-    raster.save(update_fields=["given_crs"])
-    return prepare_again(raster, actor=actor)
+    with transaction.atomic():
+        again = prepare_again(raster, actor=actor)
+        again.given_crs = known.to_wkt()
+        again.save(update_fields=["given_crs"])
+    return again
 
 
 def prepare_again(raster: Raster, *, actor: User) -> Raster:
@@ -90,11 +95,32 @@ def change(raster: Raster, fields: dict[str, Any], *, actor: User) -> Raster:
             locked.acquired_on = given
         if "recipe" in fields:
             locked.recipe = clean_recipe(fields["recipe"], locked.bands)
-            locked.recipe_hash = recipe_hash(locked.recipe, 0)
+            locked.recipe_hash = recipe_hash(locked.recipe, locked.pixels)
             locked.version += 1
-        locked.save()
+        locked.save(update_fields=["name", "acquired_on", "recipe", "recipe_hash", "version"])
         told(locked, "raster.changed", actor.id)
         return locked
+
+
+def refuse(raster_id: UUID, error: dict[str, Any]) -> None:
+    """Shows on the raster's card why it cannot be used; `error` is `{code, message, remedy}`."""
+    with transaction.atomic():
+        raster = Raster.objects.select_for_update().filter(id=raster_id).first()
+        if raster is None:
+            return
+        raster.state, raster.error = Raster.State.REFUSED, error
+        raster.save(update_fields=["state", "error"])
+        told(raster, "raster.changed", raster.created_by_id)
+
+
+def preparation_ended(job: Job) -> None:
+    """A preparation that was cancelled or failed never leaves its raster waiting for ever."""
+    if job.kind != "prepare" or job.raster_id is None or job.state not in (Job.State.CANCELLED, Job.State.FAILED):
+        return
+    waiting = (Raster.State.INSPECTING, Raster.State.PREPARING)
+    if Raster.objects.filter(id=job.raster_id, state__in=waiting).exists():
+        code = "raster.cancelled" if job.state == Job.State.CANCELLED else "raster.failed"
+        refuse(job.raster_id, RasterRefusedError(code).as_row())
 
 
 def delete(raster: Raster, *, actor: User) -> None:
@@ -138,7 +164,7 @@ def _prepare(raster: Raster, actor: User) -> None:
         project_id=raster.project_id,
         raster_id=raster.id,
         created_by_id=actor.id,
-        total=3,
+        total=100,
         lock=f"raster-{raster.id}",
     )
 

@@ -1,44 +1,73 @@
 """Statistics of each band over the whole raster, from its overviews."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp
 
 SAMPLE_PX = 1500
+COLLAR_SHARE = 0.001  # from this share on, a lowest value far below all others is taken for an unmarked collar
 
 
-def band_statistics(path: Path) -> list[dict[str, float] | None]:
-    """`{min, max, p2, p98, mean, std}` of each band over its valid pixels; None for alpha or where there is none.
+@dataclass(frozen=True)
+class BandStatistics:
+    """Of the valid pixels: `stats` for people (None where there are none), `stretch` for the first recipe."""
+
+    stats: dict[str, float] | None
+    stretch: tuple[float, float]
+
+
+def band_statistics(path: Path) -> list[BandStatistics]:
+    """Statistics of each band of a COG; none for alpha bands.
 
     Read at no more than 1,500 px a side, from the overviews: the same for every window of the raster.
     """
-    found: list[dict[str, float] | None] = []
     with rasterio.open(path, driver="GTiff") as dataset:
         scale = min(1.0, SAMPLE_PX / max(dataset.width, dataset.height))
         shape = (max(1, round(dataset.height * scale)), max(1, round(dataset.width * scale)))
-        for index, interpretation in zip(dataset.indexes, dataset.colorinterp, strict=True):
-            if interpretation == ColorInterp.alpha:
-                found.append(None)
-                continue
-            found.append(_of_band(dataset, index, shape))
-    return found
+        return [
+            BandStatistics(None, (0.0, 255.0))
+            if interpretation == ColorInterp.alpha
+            else _of_values(_valid_values(dataset, index, shape))
+            for index, interpretation in zip(dataset.indexes, dataset.colorinterp, strict=True)
+        ]
 
 
-def _of_band(dataset: Any, index: int, shape: tuple[int, int]) -> dict[str, float] | None:
+def _valid_values(dataset: Any, index: int, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
     values = dataset.read(index, out_shape=shape)
     kept = values[dataset.read_masks(index, out_shape=shape) > 0].astype(np.float64)
-    kept = kept[np.isfinite(kept)]
-    if kept.size == 0:
-        return None
-    p2, p98 = np.percentile(kept, [2, 98])
-    return {
-        "min": float(kept.min()),
-        "max": float(kept.max()),
-        "p2": float(p2),
-        "p98": float(p98),
-        "mean": float(kept.mean()),
-        "std": float(kept.std()),
+    finite: npt.NDArray[np.float64] = kept[np.isfinite(kept)]
+    return finite
+
+
+def _of_values(values: npt.NDArray[np.float64]) -> BandStatistics:
+    if values.size == 0:
+        return BandStatistics(None, (0.0, 255.0))
+    low, high = np.percentile(values, [2, 98])
+    stats = {
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "p2": float(low),
+        "p98": float(high),
+        "mean": float(values.mean()),
+        "std": float(values.std()),
     }
+    return BandStatistics(stats, _stretch(values))
+
+
+def _stretch(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """From the 2nd to the 98th percentile, without an unmarked collar of the lowest value (often 0) around the data."""
+    lowest, highest = float(values.min()), float(values.max())
+    inner = values[values > lowest]
+    if 0 < inner.size < (1 - COLLAR_SHARE) * values.size:
+        low, high = (float(edge) for edge in np.percentile(inner, [2, 98]))
+        if low < high and low - lowest > high - low:
+            return low, high
+    low, high = (float(edge) for edge in np.percentile(values, [2, 98]))
+    if low >= high:
+        low, high = lowest, highest
+    return (low, high) if low < high else (lowest - 1, lowest + 1)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandParser
 
 from backend.jobs import worker
@@ -18,4 +19,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Starts and stays."""
+        self.check(tags=[Tags.database], databases=["default"])  # not in production with demo accounts
         worker.run(options["lane"] or list(worker.LANES))
