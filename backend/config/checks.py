@@ -1,9 +1,13 @@
 """Refuses to serve in production while demo accounts exist."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connections
+
+from backend.config import env
 
 
 @register(Tags.database)
@@ -23,3 +27,14 @@ def no_demo_accounts(databases: Any = None, **_: Any) -> list[CheckMessage]:
             id="edgewise.E001",
         )
     ]
+
+
+def refuse_demo_accounts() -> None:
+    """Ends the web server's start with that error. In a thread: the server loads us inside its event loop."""
+    if not settings.PRODUCTION:
+        return
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(no_demo_accounts, databases=["default"]).result()
+        thread.submit(connections.close_all).result()
+    if found:
+        raise env.BadSetting(f"{found[0].msg} {found[0].hint}")
