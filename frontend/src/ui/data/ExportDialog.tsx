@@ -40,7 +40,7 @@ export function ExportDialog({ projectId, onClose }: { readonly projectId: strin
     mutationFn: () =>
       api.exports.create(projectId, {
         format,
-        crs: format === "geojson" ? "EPSG:4326" : crsCode(crs),
+        crs: crsCode(crs),
         filters: {
           label_class: classIds,
           status: STATUSES.filter((status) => statuses.includes(status)),
@@ -79,11 +79,10 @@ export function ExportDialog({ projectId, onClose }: { readonly projectId: strin
           </div>
           <Autocomplete
             label={t("exports.crs")}
-            description={format === "geojson" ? t("exports.crsGeojson") : t("exports.crsHelp")}
+            description={t(format === "geojson" ? "exports.crsGeojson" : "exports.crsHelp")}
             data={[...COMMON_CRS]}
-            value={format === "geojson" ? "EPSG:4326" : crs}
+            value={crs}
             onChange={setCrs}
-            disabled={format === "geojson"}
             data-testid="export-crs"
           />
           <MultiSelect

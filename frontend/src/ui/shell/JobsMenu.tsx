@@ -141,7 +141,11 @@ function JobCount({ job }: { readonly job: Job }) {
   const words: string[] = [t(`jobState.${job.state}`)];
   if (job.total > 0) {
     const counts = { done: formatCount(job.done), total: formatCount(job.total) };
-    words.push(job.kind === "encode" ? t("jobs.windows", counts) : t("jobs.steps", counts));
+    words.push(
+      job.kind === "prepare"
+        ? t("jobs.percent", { n: Math.round(jobShare(job)) })
+        : t(job.kind === "encode" ? "jobs.windows" : "jobs.shapes", counts),
+    );
   }
   if (job.failed > 0) words.push(t("jobs.failed", { n: formatCount(job.failed) }));
   return words.join(" · ");
