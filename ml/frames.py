@@ -23,6 +23,7 @@ from ml.windows import Window
 
 MODEL_SIZE = 1024  # SAM 2.1's input frame, sam2.1_hiera_*.yaml: image_size
 EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
+WEB_RADIUS_M = 6_378_137  # of Web Mercator's sphere
 GEOD = Geod(ellps="WGS84")
 _transformers = threading.local()
 
@@ -135,6 +136,12 @@ def pixel_from_model(window: Window, model: npt.ArrayLike) -> Coordinates:
     """Raster pixel coordinates of the model's frame."""
     scale = window.size / MODEL_SIZE
     return np.asarray(model, dtype=np.float64) * scale + (window.col, window.row)
+
+
+def lonlat_from_map(coordinates: npt.ArrayLike) -> Coordinates:
+    """Lon/lat of Web Mercator coordinates (EPSG method 1024, spherical)."""
+    angles = np.asarray(coordinates, dtype=np.float64).reshape(-1, 2) / WEB_RADIUS_M
+    return np.degrees(np.column_stack([angles[:, 0], 2 * np.arctan(np.exp(angles[:, 1])) - math.pi / 2]))
 
 
 def geodesic_area_m2(geometry: BaseGeometry) -> float:

@@ -151,16 +151,19 @@ class UploadsView(APIView):
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """What this server can do, in tus headers."""
         require_member(request.user, kwargs["project_id"])
-        return _tus(HttpResponse(status=204))
+        response = _tus(HttpResponse(status=204))
+        response["Tus-Max-Size"] = str(uploads.max_length())
+        return response
 
     def post(self, request: Request, project_id: UUID) -> HttpResponse:
         """Makes room for a file."""
         member = require_member(request.user, project_id, Role.OWNER)
+        _same_version(request)
         said = uploads.metadata(request.headers.get("Upload-Metadata", ""))
         length = _number(request, "Upload-Length")
         upload = uploads.begin(project_id, length, said, actor=member.user)
         response = _tus(HttpResponse(status=201))
-        response["Location"] = request.build_absolute_uri(f"/api/uploads/{upload.id}")
+        response["Location"] = f"/api/uploads/{upload.id}"
         response["Upload-Offset"] = "0"
         response["Upload-Raster"] = str(upload.raster_id)
         return response
@@ -182,6 +185,7 @@ class UploadView(APIView):
     def patch(self, request: Request, upload_id: UUID) -> HttpResponse:
         """The next piece."""
         upload = _upload(request, upload_id)
+        _same_version(request)
         if request.content_type != PieceParser.media_type:
             raise Invalid("Send pieces as application/offset+octet-stream.", code="upload.invalid")
         offset = _number(request, "Upload-Offset")
@@ -218,6 +222,14 @@ def _number(request: Request, header: str) -> int:
     if not said.isascii() or not said.isdigit() or len(said) > 15:
         raise Invalid(f"The header {header} is missing or not a number.", code="upload.invalid")
     return int(said)
+
+
+def _same_version(request: Request) -> None:
+    if request.headers.get("Tus-Resumable") != uploads.VERSION:
+        raise Invalid(
+            f"Send the header Tus-Resumable: {uploads.VERSION}, the version of the upload protocol spoken here.",
+            code="upload.version",
+        )
 
 
 def _tus(response: HttpResponse) -> HttpResponse:

@@ -60,12 +60,7 @@ def apply_recipe(
 ) -> npt.NDArray[np.uint8]:
     """Pixels (H, W, 3) uint8 of the recipe's three bands (3, H, W)."""
     if palette:
-        table = np.zeros((256, 3), np.uint8)
-        for index, colour in palette.items():
-            if 0 <= int(index) < 256:
-                table[int(index)] = colour[:3]
-        expanded: npt.NDArray[np.uint8] = table[np.clip(values[0], 0, 255).astype(np.uint8)]
-        return expanded
+        return np.ascontiguousarray(colour_table(palette)[values[0], :3])
     ranges, gamma = recipe["ranges"], recipe.get("gamma", 1.0)
     if values.dtype == np.uint8 and gamma == 1.0 and all(pair == [0.0, 255.0] for pair in ranges):
         return np.ascontiguousarray(values.transpose(1, 2, 0))
@@ -77,6 +72,14 @@ def apply_recipe(
     if gamma != 1.0:
         share **= np.float32(1 / gamma)
     return np.ascontiguousarray((share * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+
+
+def colour_table(palette: Mapping[str, Sequence[int]]) -> npt.NDArray[np.uint8]:
+    """The palette as (256, 4) RGBA, transparent where it has no entry."""
+    table = np.zeros((256, 4), np.uint8)
+    for index, colour in palette.items():
+        table[int(index)] = colour
+    return table
 
 
 def _invalid(message: str) -> Invalid:

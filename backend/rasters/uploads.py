@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import errno
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Sum
 
 from backend.accounts.models import User
 from backend.core.clock import now
@@ -53,7 +55,8 @@ def begin(project_id: UUID, length: int, said: dict[str, str], *, actor: User) -
             "Only GeoTIFF files (.tif, .tiff) can be uploaded. Save the image as GeoTIFF first.",
             code="upload.not_geotiff",
         )
-    _check_room(length, settings.MAX_UPLOAD_GB * 1024**3)
+    _check_room(length, max_length())
+    remove_stale()
     if Upload.objects.filter(created_by=actor, finished_at__isnull=True).count() >= OPEN_UPLOADS_PER_USER:
         raise Conflict("You have many unfinished uploads. Finish or remove some first.", code="upload.too_many")
     with transaction.atomic():
@@ -61,7 +64,7 @@ def begin(project_id: UUID, length: int, said: dict[str, str], *, actor: User) -
         raster = Raster.objects.create(
             id=raster_id,
             project_id=project_id,
-            name=(said.get("name") or name)[: services.MAX_NAME],
+            name=(_one_line(said.get("name", "")) or name)[: services.MAX_NAME],
             state=Raster.State.UPLOADING,
             source_path=f"rasters/{raster_id}/source.tif",
             size_bytes=length,
@@ -69,8 +72,7 @@ def begin(project_id: UUID, length: int, said: dict[str, str], *, actor: User) -
         )
         upload = Upload.objects.create(raster=raster, filename=name, length=length, created_by=actor)
         services.told(raster, "raster.created", actor.id)
-        part_of(upload).parent.mkdir(parents=True, exist_ok=True)
-        part_of(upload).touch()
+        _make_part(upload)
     return upload
 
 
@@ -89,7 +91,14 @@ def append(upload_id: UUID, offset: int, body: BinaryIO, *, actor: User) -> Uplo
                 code="upload.wrong_offset",
                 details={"offset": upload.offset},
             )
-        upload.offset += _write(part_of(upload), offset, body, upload.length - offset)
+        try:
+            upload.offset += _write(part_of(upload), offset, body, upload.length - offset)
+        except FileNotFoundError as error:
+            raise not_found("upload") from error
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _no_disk() from error
+            raise
         if upload.offset == upload.length:
             _finish(upload, actor)
         upload.save()
@@ -118,13 +127,20 @@ def remove_stale() -> int:
 def safe_name(filename: str) -> str:
     """The last part of a file name, without anything that a file system or a page could take amiss."""
     last = re.split(r"[/\\]", filename)[-1]
-    kept = re.sub(r"[^\w.()+ -]", "_", last).strip(" .")
-    return kept[-150:] or "upload"
+    kept = re.sub(r"[^\w.()+ -]", "_", last)[-150:].strip(" .")
+    return kept or "upload"
 
 
 def part_of(upload: Upload) -> Path:
-    """Where the pieces gather until the file is whole."""
+    """Where the pieces gather: a raster's where it stays, so that its end needs no rename that a crash could miss."""
+    if not upload.sidecar:
+        return services.source_of(upload.raster)
     return services.folder_of(upload.raster_id) / f"{upload.id}.part"
+
+
+def max_length() -> int:
+    """The largest file that can be uploaded, in bytes."""
+    return int(settings.MAX_UPLOAD_GB) * 1024**3
 
 
 def _begin_sidecar(project_id: UUID, length: int, name: str, raster_id: str, actor: User) -> Upload:
@@ -137,9 +153,24 @@ def _begin_sidecar(project_id: UUID, length: int, name: str, raster_id: str, act
     if not name.lower().endswith(SIDECARS):
         raise Invalid("Beside a GeoTIFF go .tfw, .wld, .prj and .aux.xml files.", code="upload.not_sidecar")
     _check_room(length, SIDECAR_LIMIT)
-    upload = Upload.objects.create(raster=raster, filename=name, length=length, sidecar=True, created_by=actor)
-    part_of(upload).touch()
+    with transaction.atomic():
+        upload = Upload.objects.create(raster=raster, filename=name, length=length, sidecar=True, created_by=actor)
+        _make_part(upload)
     return upload
+
+
+def _make_part(upload: Upload) -> None:
+    part = part_of(upload)
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+    except OSError as error:
+        raise _no_disk() from error
+
+
+def _one_line(text: str) -> str:
+    """A name without control characters, which no page and no database wants."""
+    return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
 def _check_room(length: int, limit: int) -> None:
@@ -152,10 +183,17 @@ def _check_room(length: int, limit: int) -> None:
             code="upload.too_large",
         )
     Path(settings.DATA_DIR).mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(settings.DATA_DIR).free < 2 * length + SPARE_DISK:
-        raise Unavailable(
-            "There is not enough room on the server's disk. Ask your administrator.", code="upload.no_disk"
-        )
+    to_come = Upload.objects.filter(finished_at__isnull=True).aggregate(bytes=Sum(F("length") - F("offset")))
+    promised = int(to_come["bytes"] or 0)
+    if shutil.disk_usage(settings.DATA_DIR).free < promised + 2 * length + SPARE_DISK:
+        raise _no_disk()
+
+
+def _no_disk() -> Unavailable:
+    return Unavailable(
+        "There is not enough room on the server's disk. Ask your administrator for room, then go on.",
+        code="upload.no_disk",
+    )
 
 
 def _write(part: Path, offset: int, body: BinaryIO, room: int) -> int:
@@ -184,7 +222,6 @@ def _finish(upload: Upload, actor: User) -> None:
         if raster.state == Raster.State.REFUSED:
             services.uploaded(raster, actor=actor)
         return
-    part_of(upload).replace(source)
     services.uploaded(raster, actor=actor)
 
 
