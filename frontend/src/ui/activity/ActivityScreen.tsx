@@ -88,16 +88,18 @@ function Entry({ projectId, event, newDay }: EntryProps) {
   const navigate = useNavigate();
   const labelClasses = useClasses();
   const members = useMembers();
-  const { words, annotationId } = eventWords(event, labelClasses);
+  const { words, annotationId, alone } = eventWords(event, labelClasses);
   const actor = event.actor?.display_name ?? t("activity.system");
   const colour = members.find((one) => one.user.id === event.actor?.id)?.user.colour ?? "#7c8693";
   const line = (
     <Group gap="sm" wrap="nowrap" className={classes["line"]}>
       <PersonDot name={actor} colour={colour} size={24} />
       <Text flex={1}>
-        <Text span fw={600}>
-          {actor}
-        </Text>{" "}
+        {!alone && (
+          <Text span fw={600}>
+            {actor}{" "}
+          </Text>
+        )}
         {words}
       </Text>
       <Text size="xs" c="dimmed" flex="none">

@@ -8,7 +8,11 @@ interface EventWords {
   readonly words: string;
   /** The shape it is about, when it can still be shown. */
   readonly annotationId: string | null;
+  /** The words are a sentence of their own, not what the actor did. */
+  readonly alone: boolean;
 }
+
+const RASTER_STATES = ["uploading", "inspecting", "preparing", "viewable", "refused"] as const;
 
 export function eventWords(event: ProjectEvent, classes: readonly LabelClass[]): EventWords {
   const t = i18n.t.bind(i18n);
@@ -23,14 +27,10 @@ export function eventWords(event: ProjectEvent, classes: readonly LabelClass[]):
     case "raster.created":
       return plain(t("activity.words.raster_created", { name: name ?? "" }));
     case "raster.changed": {
-      const state = text(data, ["raster", "state"]) ?? "";
-      const known = (["uploading", "inspecting", "preparing", "viewable", "refused"] as const).find(
-        (one) => one === state,
-      );
-      if (event.actor !== null) return plain(t("activity.words.raster_changed", { name: name ?? "" }));
-      return plain(
-        t("activity.words.raster_state", { name: name ?? "", state: known ? t(`raster.stateWord.${known}`) : state }),
-      );
+      const state = RASTER_STATES.find((one) => one === text(data, ["raster", "state"]));
+      if (state === undefined) return plain(t("activity.words.raster_changed", { name: name ?? "" }));
+      const words = t("activity.words.raster_state", { name: name ?? "", state: t(`raster.stateWord.${state}`) });
+      return { words, annotationId: null, alone: true };
     }
     case "raster.deleted":
       return plain(t("activity.words.raster_deleted"));
@@ -67,7 +67,7 @@ function annotationWords(event: ProjectEvent, classes: readonly LabelClass[]): E
   const className = classes.find((one) => one.id === annotation?.label_class)?.name;
   const shape = className === undefined ? t("activity.shapeOfGone") : t("activity.shape", { name: className });
   const annotationId = annotation === undefined || annotation.deleted ? null : annotation.id;
-  const say = (words: string): EventWords => ({ words, annotationId });
+  const say = (words: string): EventWords => ({ words, annotationId, alone: false });
   switch (event.kind) {
     case "annotation.created":
       return say(
@@ -93,7 +93,7 @@ function annotationWords(event: ProjectEvent, classes: readonly LabelClass[]): E
 }
 
 function plain(words: string): EventWords {
-  return { words, annotationId: null };
+  return { words, annotationId: null, alone: false };
 }
 
 function text(data: unknown, path: readonly string[]): string | null {

@@ -1,5 +1,17 @@
 /** Taking up an invitation, with an account or by making one. */
-import { Alert, Button, Center, Loader, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import {
+  Alert,
+  Anchor,
+  Button,
+  Center,
+  Loader,
+  Paper,
+  PasswordInput,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
@@ -84,7 +96,9 @@ export function InvitePage() {
                 <>
                   <Alert variant="light" p="sm">
                     {t("invite.haveAccount")}{" "}
-                    <Link to={`/signin?next=${encodeURIComponent(`/invite/${token}`)}`}>{t("signin.submit")}</Link>
+                    <Anchor component={Link} to={`/signin?next=${encodeURIComponent(`/invite/${token}`)}`}>
+                      {t("signin.submit")}
+                    </Anchor>
                   </Alert>
                   <TextInput
                     label={t("invite.displayName")}
