@@ -107,9 +107,9 @@ class EventsView(APIView):
         require_member(request.user, project_id)
         since = read_number(request.query_params, "since", 0)
         limit = max(1, min(read_number(request.query_params, "limit", 500), MAX_EVENTS))
-        last = last_seq(project_id)
         found = events_since(project_id, since, limit)
-        more = bool(found) and found[-1].seq < last
+        last = last_seq(project_id)
+        more = (found[-1].seq if found else since) < last
         return Response({"events": [event_json(event) for event in found], "seq": last, "more": more})
 
 

@@ -1,7 +1,7 @@
 """Takes GeoJSON geometries in: counted and bounded before GEOS sees them, valid and measured after."""
 
 import json
-import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from shapely.geometry import LineString, MultiLineString, MultiPolygon, Point, P
 from shapely.geometry.base import BaseGeometry
 
 from backend.core.errors import Invalid, TooLarge
+from backend.core.numbers import is_number
 from ml.frames import GEOD, geodesic_area_m2
 
 MAX_VERTICES = 50_000
@@ -22,6 +23,7 @@ TYPES = {
     "point": ("Point",),
 }
 DECIMALS = 9  # about 0.1 mm on the ground
+REASON = re.compile(r"(?P<what>[^\[]+)\[(?P<lon>\S+) (?P<lat>\S+)\]\Z")  # as GEOS says it
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def parse_geometry(said: object, geometry_type: str) -> Shape:
     if geometry.is_empty:
         raise _invalid("The geometry is empty.")
     if not geometry.is_valid:
-        raise _invalid(f"The geometry is not valid: {shapely.is_valid_reason(geometry)}. Move the vertices apart.")
+        raise _not_valid(shapely.is_valid_reason(geometry))
     if isinstance(geometry, Polygon | MultiPolygon):
         geometry = shapely.orient_polygons(geometry)
     area = geodesic_area_m2(geometry)
@@ -117,9 +119,9 @@ def _position(said: object) -> tuple[float, float]:
     if not isinstance(said, list | tuple) or not 2 <= len(said) <= 3:
         raise _invalid("A position is [longitude, latitude].")
     lon, lat = said[0], said[1]
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (lon, lat)):
-        raise _invalid("A position is made of numbers.")
-    if not (math.isfinite(lon) and math.isfinite(lat) and -180 <= lon <= 180 and -90 <= lat <= 90):
+    if not (is_number(lon) and is_number(lat)):
+        raise _invalid("A position is made of finite numbers.")
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
         raise _invalid("A position lies within 180 degrees east and west and 90 north and south.")
     return round(float(lon), DECIMALS), round(float(lat), DECIMALS)
 
@@ -130,8 +132,20 @@ def _list(said: object, what: str) -> list[Any]:
     return list(said)
 
 
-def _invalid(message: str) -> Invalid:
-    return Invalid(message, code="annotation.invalid_geometry", details={"fields": {"geometry": [message]}})
+def _not_valid(reason: str) -> Invalid:
+    found = REASON.match(reason)
+    if found is None:
+        return _invalid(f"The geometry is not valid: {reason}. Move the vertices apart.")
+    where = [float(found["lon"]), float(found["lat"])]
+    what = found["what"].strip().lower()
+    return _invalid(f"The geometry has a {what} at {where[0]:.6f}, {where[1]:.6f}. Move the vertices there.", where)
+
+
+def _invalid(message: str, where: list[float] | None = None) -> Invalid:
+    details: dict[str, Any] = {"fields": {"geometry": [message]}}
+    return Invalid(
+        message, code="annotation.invalid_geometry", details={**details, "where": where} if where else details
+    )
 
 
 def _too_large(what: str) -> TooLarge:
@@ -139,5 +153,5 @@ def _too_large(what: str) -> TooLarge:
 
 
 def canonical(said: object) -> str:
-    """JSON that is the same for the same content, for comparing what was said twice."""
-    return json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """JSON that is the same for the same content, for comparing what was said twice; also of what is refused later."""
+    return json.dumps(said, sort_keys=True, separators=(",", ":"))

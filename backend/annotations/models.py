@@ -22,7 +22,8 @@ class Annotation(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotations")
     raster = models.ForeignKey(Raster, null=True, on_delete=models.SET_NULL, related_name="annotations")
-    label_class = models.ForeignKey(LabelClass, on_delete=models.PROTECT, related_name="annotations")
+    # RESTRICT, not PROTECT: a class in use stays, unless its whole project goes.
+    label_class = models.ForeignKey(LabelClass, on_delete=models.RESTRICT, related_name="annotations")
     geometry = models.GeometryField(srid=4326)
     attributes = models.JSONField(default=dict)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
@@ -56,7 +57,7 @@ class Revision(models.Model):
     kind = models.CharField(max_length=20)
     at = models.DateTimeField()
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    geometry = models.GeometryField(srid=4326)
+    geometry = models.GeometryField(srid=4326, spatial_index=False)
     label_class_id = models.UUIDField()
     attributes = models.JSONField(default=dict)
     status = models.CharField(max_length=20, choices=Status.choices)

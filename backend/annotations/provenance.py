@@ -1,10 +1,11 @@
 """Where an annotation comes from: drawn, suggested or imported; checked key by key, kept whole."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from backend.core.errors import Invalid
+from backend.core.numbers import is_number
+from backend.core.text import is_storable
 
 KINDS = {"drawn", "suggested", "imported"}
 MAX_PROMPTS = 100
@@ -14,7 +15,7 @@ def clean_provenance(said: object) -> dict[str, Any]:
     """A checked copy. Raises `annotation.invalid_provenance` naming the key."""
     if said is None:
         return {"kind": "drawn"}
-    if not isinstance(said, dict) or said.get("kind") not in KINDS:
+    if not isinstance(said, dict) or str(said.get("kind")) not in KINDS:
         raise _invalid("kind", "Say whether it was drawn, suggested or imported.")
     unknown = sorted(set(said) - {"kind", *CHECKS})
     if unknown:
@@ -28,12 +29,8 @@ def clean_provenance(said: object) -> dict[str, Any]:
     return cleaned
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= 200 and "\x00" not in value
+    return isinstance(value, str) and len(value) <= 200 and is_storable(value)
 
 
 def _prompts(value: object) -> bool:
@@ -43,8 +40,8 @@ def _prompts(value: object) -> bool:
         and all(
             isinstance(item, dict)
             and set(item) == {"lon", "lat", "label"}
-            and _number(item["lon"])
-            and _number(item["lat"])
+            and is_number(item["lon"])
+            and is_number(item["lat"])
             and item["label"] in (0, 1)
             for item in value
         )
@@ -52,14 +49,15 @@ def _prompts(value: object) -> bool:
 
 
 def _box(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 4 and all(_number(item) for item in value)
+    return isinstance(value, list) and len(value) == 4 and all(is_number(item) for item in value)
 
 
 def _window(value: object) -> bool:
     return (
         isinstance(value, dict)
         and {"col", "row", "size"} <= set(value) <= {"id", "col", "row", "size"}
-        and all(isinstance(value[key], int) for key in ("col", "row", "size"))
+        and (value.get("id") is None or _text(value["id"]) or is_number(value["id"]))
+        and all(is_number(value[key]) and abs(value[key]) < 2**31 for key in ("col", "row", "size"))
     )
 
 
@@ -70,9 +68,9 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "model_hash": _text,
     "recipe": _text,
     "window": _window,
-    "score": _number,
+    "score": is_number,
     "candidate": lambda value: isinstance(value, int) and 0 <= value <= 3,
-    "thought_ms": lambda value: _number(value) and 0 <= value < 1e10,
+    "thought_ms": lambda value: is_number(value) and 0 <= value < 1e10,
     "edited": lambda value: isinstance(value, bool),
     "source": _text,
 }
@@ -80,5 +78,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
 
 def _invalid(key: str, message: str) -> Invalid:
     return Invalid(
-        f"{message} ({key})", code="annotation.invalid_provenance", details={"fields": {f"provenance.{key}": [message]}}
+        f"Provenance, {key}: {message}",
+        code="annotation.invalid_provenance",
+        details={"fields": {f"provenance.{key}": [message]}},
     )

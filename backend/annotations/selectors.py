@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import shapely
 from django.contrib.gis.db.models.functions import AsGeoJSON
-from django.contrib.gis.geos import Polygon
-from django.db.models import Count, Q, QuerySet, Sum
+from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db.models import Count, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce
 
 from backend.accounts.models import User
 from backend.annotations.geometry import DECIMALS
@@ -22,11 +24,16 @@ from backend.projects.policies import not_found
 
 ORDERS = {"created": "created_at", "updated": "updated_at", "area": "area_m2", "score": "score"}
 MAX_LIMIT = 2000
+MAX_CURSOR = 200
+WORST = float("-inf")  # where work without a score stands among the scored
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What to list; an empty field does not narrow. `bbox` is (west, south, east, north)."""
+    """What to list; an empty field does not narrow.
+
+    `bbox` is (west, south, east, north); with west above east it spans the antimeridian, as in GeoJSON.
+    """
 
     bbox: tuple[float, float, float, float] | None = None
     raster: UUID | None = None
@@ -57,7 +64,14 @@ def filtered(project_id: UUID, filters: Filters) -> QuerySet[Annotation]:
     """The project's annotations that are not deleted and pass the filters."""
     rows = Annotation.objects.filter(project_id=project_id, deleted_at__isnull=True)
     if filters.bbox is not None:
-        rows = rows.filter(geometry__bboverlaps=Polygon.from_bbox(filters.bbox))
+        west, south, east, north = filters.bbox
+        boxes = [(west, south, east, north)]
+        if west > east:
+            boxes = [(west, south, 180.0, north), (-180.0, south, east, north)]
+        touching = Q()
+        for box in boxes:
+            touching |= Q(geometry__bboverlaps=Polygon.from_bbox(box))
+        rows = rows.filter(touching)
     if filters.raster is not None:
         rows = rows.filter(raster_id=filters.raster)
     if filters.statuses:
@@ -71,23 +85,22 @@ def filtered(project_id: UUID, filters: Filters) -> QuerySet[Annotation]:
 
 def page(project_id: UUID, filters: Filters, order: str, cursor: str, limit: int) -> Page:
     """One page. Raises `annotation.invalid_query` for an unknown order or a cursor that was not given out."""
-    descending = order.startswith("-")
-    column = ORDERS.get(order.lstrip("-"))
+    sign = "-" if order.startswith("-") else ""
+    column = ORDERS.get(order.removeprefix("-"))
     if column is None:
         raise _bad_query(f"Order by one of {', '.join(ORDERS)}, or with - before it.")
     rows = filtered(project_id, filters)
     total = rows.count()
+    key = column
     if column == "score":
-        rows = rows.filter(score__isnull=False)
+        rows, key = rows.annotate(rank=Coalesce("score", Value(WORST))), "rank"
     if cursor:
-        rows = rows.filter(_after(column, descending, *_read_cursor(column, cursor)))
-    sign = "-" if descending else ""
-    ordered = rows.order_by(f"{sign}{column}", f"{sign}id")
+        rows = rows.filter(_after(key, sign == "-", *_read_cursor(column, cursor)))
+    ordered = rows.order_by(f"{sign}{key}", f"{sign}id")
     limit = max(1, min(limit, MAX_LIMIT))
     found = list(_with_geojson(ordered)[: limit + 1])
-    more = len(found) > limit
     shown = found[:limit]
-    next_cursor = _write_cursor(getattr(shown[-1], column), shown[-1].id) if more else None
+    next_cursor = _write_cursor(getattr(shown[-1], key), shown[-1].id) if len(found) > limit else None
     return Page([annotation_json(row) for row in shown], next_cursor, total)
 
 
@@ -99,7 +112,7 @@ def annotation_json(annotation: Annotation) -> dict[str, Any]:
         "project": str(annotation.project_id),
         "raster": str(annotation.raster_id) if annotation.raster_id else None,
         "label_class": str(annotation.label_class_id),
-        "geometry": json.loads(said if said is not None else annotation.geometry.geojson),
+        "geometry": json.loads(said) if said is not None else geometry_json(annotation.geometry),
         "attributes": annotation.attributes,
         "status": annotation.status,
         "version": annotation.version,
@@ -112,6 +125,12 @@ def annotation_json(annotation: Annotation) -> dict[str, Any]:
         "provenance": annotation.provenance,
         "deleted": annotation.deleted_at is not None,
     }
+
+
+def geometry_json(geometry: GEOSGeometry) -> dict[str, Any]:
+    """A stored geometry as GeoJSON, digit for digit as it was taken in."""
+    said: dict[str, Any] = json.loads(shapely.to_geojson(shapely.from_wkb(bytes(geometry.wkb))))
+    return said
 
 
 def person_json(user: User) -> dict[str, str]:
@@ -128,7 +147,7 @@ def revisions_of(annotation_id: UUID) -> list[dict[str, Any]]:
             "at": iso(row.at),
             "by": person_json(row.by),
             "kind": row.kind,
-            "geometry": json.loads(row.geometry.geojson),
+            "geometry": geometry_json(row.geometry),
             "label_class": str(row.label_class_id),
             "attributes": row.attributes,
             "status": row.status,
@@ -191,11 +210,18 @@ def _write_cursor(value: Any, row_id: UUID) -> str:
 
 def _read_cursor(column: str, cursor: str) -> tuple[Any, UUID]:
     try:
-        said, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
-        value = datetime.fromisoformat(said) if column.endswith("_at") else float(said)
+        said, row_id = json.loads(base64.urlsafe_b64decode(cursor[:MAX_CURSOR].encode("ascii")))
+        value = _moment(said) if column.endswith("_at") else float(said)
         return value, UUID(row_id)
-    except (ValueError, TypeError, binascii.Error, UnicodeEncodeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         raise _bad_query("This cursor was not given out here. Begin with the first page.") from error
+
+
+def _moment(said: str) -> datetime:
+    moment = datetime.fromisoformat(said)
+    if moment.tzinfo is None:
+        raise ValueError("a moment without its zone")
+    return moment
 
 
 def _bad_query(message: str) -> Invalid:

@@ -60,12 +60,15 @@ def read_filters(query: QueryDict) -> Filters:
 
 
 def read_bbox(said: str) -> tuple[float, float, float, float]:
-    """`west,south,east,north` in degrees. Raises `annotation.invalid_query`."""
+    """`west,south,east,north` in degrees, west above east across the antimeridian.
+
+    Raises `annotation.invalid_query`.
+    """
     parts = _each("bbox", said.split(","), float)
     if len(parts) != 4 or not all(math.isfinite(part) for part in parts):
         raise _bad("bbox is west,south,east,north.")
     west, south, east, north = parts
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+    if not (max(abs(west), abs(east)) <= 180 and -90 <= south <= north <= 90):
         raise _bad("bbox is west,south,east,north, within the world.")
     return west, south, east, north
 

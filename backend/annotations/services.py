@@ -1,12 +1,14 @@
 """Every write to annotations: one transaction with the row, its revision and its event; guarded by version."""
 
 import hashlib
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from backend.annotations.geometry import Shape, canonical, parse_geometry
@@ -65,62 +67,104 @@ def create(annotation_id: UUID, said: dict[str, Any], *, member: Member) -> tupl
     )
     try:
         with transaction.atomic():
+            _hold(LabelClass, label_class.id, "class")
+            if annotation.raster_id is not None:
+                _hold(Raster, annotation.raster_id, "raster")
             annotation.save(force_insert=True)
             _revise(annotation, annotation_id, "created", member)
             _tell(annotation, "annotation.created", member, annotation_id)
-    except IntegrityError:
+    except IntegrityError as error:
         known = _said_before(annotation_id, said_hash, member)  # the same was said twice at once
         if known is None:
-            raise
+            raise not_found("project") from error  # it went in the meantime
         return known, False
     return annotation, True
 
 
 def edit(annotation_id: UUID, guard: Edit, fields: dict[str, Any], *, member: Member) -> Annotation:
-    """Changes geometry, class or attributes. Raises `annotation.conflict`, `annotation.invalid_*` and others."""
-    annotation = _current(annotation_id, member)
+    """Changes geometry, class or attributes. Raises `annotation.conflict`, `annotation.invalid_*` and others.
+
+    Required attributes are not asked of a draft, nor when only the class or the shape changes.
+    """
+    annotation, done = _opened(annotation_id, guard, member)
+    if done:
+        return annotation
     require_may_edit(member, annotation)
     label_class = annotation.label_class
     if "label_class" in fields:
         label_class = _label_class(member.project_id, fields["label_class"])
         if label_class.geometry_type != annotation.label_class.geometry_type and "geometry" not in fields:
-            raise Invalid("This class has another kind of geometry.", code="annotation.wrong_geometry_type")
+            raise Invalid(
+                "This class has another kind of geometry. Draw it anew in that class.",
+                code="annotation.wrong_geometry_type",
+            )
     changes: dict[str, Any] = {"label_class": label_class, "status": status_after_edit(annotation, member)}
     if "geometry" in fields:
         changes.update(_columns(parse_geometry(fields["geometry"], label_class.geometry_type)))
-    if "attributes" in fields or label_class != annotation.label_class:
-        given = fields.get("attributes", annotation.attributes)
-        if "attributes" not in fields:
-            keys = {entry["key"] for entry in label_class.attributes}
-            given = {key: value for key, value in given.items() if key in keys}
-        complete = annotation.status != Status.DRAFT and "attributes" in fields
-        changes["attributes"] = clean_values(label_class.attributes, given, complete=complete)
+    if "attributes" in fields:
+        complete = annotation.status != Status.DRAFT
+        changes["attributes"] = clean_values(label_class.attributes, fields["attributes"], complete=complete)
+    elif label_class != annotation.label_class:
+        changes["attributes"] = _fitting(label_class, annotation.attributes)
     return _change(annotation, guard, "updated", changes, member=member)
 
 
 def delete(annotation_id: UUID, guard: Edit, *, member: Member) -> Annotation:
     """Takes an annotation off the map; it can be restored. Raises `annotation.conflict` and others."""
-    annotation = _current(annotation_id, member)
+    annotation, done = _opened(annotation_id, guard, member)
+    if done:
+        return annotation
     require_may_edit(member, annotation)
     return _change(annotation, guard, "deleted", {"deleted_at": now()}, member=member)
 
 
 def restore(annotation_id: UUID, guard: Edit, *, member: Member) -> Annotation:
     """Puts a deleted annotation back. Raises `annotation.conflict` and others."""
-    annotation = _current(annotation_id, member)
+    annotation, done = _opened(annotation_id, guard, member)
+    if done:
+        return annotation
     require_may_edit(member, annotation)
     return _change(annotation, guard, "restored", {"deleted_at": None}, member=member)
 
 
-def set_status(annotation_id: UUID, guard: Edit, status: str, *, member: Member, comment: str = "") -> Annotation:
-    """Stores a review status; who may move it where is decided by the review room, which calls this.
+def set_status(
+    annotation_id: UUID,
+    guard: Edit,
+    status: str,
+    *,
+    member: Member,
+    require_allowed: Callable[[Annotation], None],
+    comment: str = "",
+) -> Annotation:
+    """Stores a review status; `require_allowed`, the review room's rule, sees the very version that is changed.
 
-    Raises `annotation.conflict`, and `annotation.invalid_attributes` when a required attribute is missing.
+    Raises `annotation.conflict`, and `annotation.invalid_attributes` when work without a required attribute
+    is submitted or accepted.
+    """
+    annotation, done = _opened(annotation_id, guard, member)
+    if done:
+        return annotation
+    require_allowed(annotation)
+    if status in (Status.SUBMITTED, Status.ACCEPTED):
+        schema = annotation.label_class.attributes
+        keys = {entry["key"] for entry in schema}
+        known = {key: value for key, value in annotation.attributes.items() if key in keys}
+        clean_values(schema, known, complete=True)
+    return _change(annotation, guard, "status_changed", {"status": status}, member=member, comment=comment)
+
+
+def _opened(annotation_id: UUID, guard: Edit, member: Member) -> tuple[Annotation, bool]:
+    """The annotation at the guarded version, or as it is now and True when this edit was stored before.
+
+    Whatever is decided on this row holds for the row that is written, since its version is the guarded one.
+    Raises `annotation.conflict` when it has another version.
     """
     annotation = _current(annotation_id, member)
-    if status != Status.DRAFT:
-        clean_values(annotation.label_class.attributes, annotation.attributes, complete=True)
-    return _change(annotation, guard, "status_changed", {"status": status}, member=member, comment=comment)
+    if done_before(annotation_id, guard.edit_id):
+        return _current(annotation_id, member), True
+    if annotation.version != guard.version:
+        raise _conflict(annotation)
+    return annotation, False
 
 
 def _change(
@@ -133,26 +177,29 @@ def _change(
     comment: str = "",
 ) -> Annotation:
     """The one guarded write: `UPDATE … WHERE id AND version`, then revision and event, all or nothing."""
-    deleted_now = annotation.deleted_at is not None
     with transaction.atomic():
-        if done_before(annotation.id, guard.edit_id):
-            return _current(annotation.id, member)
+        if changes.get("label_class", annotation.label_class) != annotation.label_class:
+            _hold(LabelClass, changes["label_class"].id, "class")
         changed = Annotation.objects.filter(
             id=annotation.id, version=guard.version, deleted_at__isnull=kind != "restored"
         ).update(**changes, version=F("version") + 1, updated_by=member.user, updated_at=now())
         current = _current(annotation.id, member)
         if not changed:
-            if done_before(annotation.id, guard.edit_id):
+            if done_before(annotation.id, guard.edit_id):  # the same was said twice at once
                 return current
-            message = (
-                "This was deleted in the meantime. Restore it first."
-                if deleted_now
-                else "Somebody else changed this in the meantime. Look at both versions and choose."
-            )
-            raise Conflict(message, code="annotation.conflict", details={"current": annotation_json(current)})
+            raise _conflict(current)
         _revise(current, guard.edit_id, kind, member, comment)
         _tell(current, f"annotation.{kind}", member, guard.edit_id)
         return current
+
+
+def _conflict(current: Annotation) -> Conflict:
+    message = (
+        "This was deleted in the meantime. Restore it first."
+        if current.deleted_at is not None
+        else "Somebody else changed this in the meantime. Look at both versions and choose."
+    )
+    return Conflict(message, code="annotation.conflict", details={"current": annotation_json(current)})
 
 
 def _revise(annotation: Annotation, edit_id: UUID, kind: str, member: Member, comment: str = "") -> None:
@@ -212,6 +259,27 @@ def _raster(project_id: UUID, raster_id: UUID | None) -> Raster | None:
     if row is None:
         raise not_found("raster")
     return row
+
+
+def _hold(model: type[LabelClass] | type[Raster], row_id: UUID, noun: str) -> None:
+    """Keeps a row that is about to be referred to from being removed until this transaction ends.
+
+    Without it the reference would only fail at commit. Raises `<noun>.not_found` when it is gone already.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {model._meta.db_table} WHERE id = %s FOR KEY SHARE", [row_id])  # noqa: S608
+        if cursor.fetchone() is None:
+            raise not_found(noun)
+
+
+def _fitting(label_class: LabelClass, values: dict[str, Any]) -> dict[str, Any]:
+    """Those of the values that the class has an attribute of the same name and kind for."""
+    fitting: dict[str, Any] = {}
+    for entry in label_class.attributes:
+        if entry["key"] in values:
+            with suppress(Invalid):
+                fitting.update(clean_values([entry], {entry["key"]: values[entry["key"]]}))
+    return fitting
 
 
 def _columns(shape: Shape) -> dict[str, Any]:

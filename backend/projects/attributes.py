@@ -1,11 +1,12 @@
 """The typed attributes of a label class: what a schema may be, and whether values fit it."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.core.errors import Invalid
+from backend.core.numbers import is_number
+from backend.core.text import is_storable
 
 TYPES = ("text", "number", "choice", "boolean")
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
@@ -61,7 +62,7 @@ def _clean_entry(index: int, entry: object) -> dict[str, Any]:
     key, label, kind = entry.get("key"), entry.get("label"), entry.get("type")
     if not isinstance(key, str) or not KEY.match(key):
         raise _invalid(f"{field}.key", "A key is 1 to 40 small letters, digits or _, and begins with a letter.")
-    if not isinstance(label, str) or not 1 <= len(label.strip()) <= 80:
+    if not isinstance(label, str) or not 1 <= len(label.strip()) <= 80 or not is_storable(label):
         raise _invalid(f"{field}.label", "Give a label of 1 to 80 characters.")
     if kind not in TYPES:
         raise _invalid(f"{field}.type", f"The type is one of {', '.join(TYPES)}.")
@@ -76,7 +77,7 @@ def _clean_entry(index: int, entry: object) -> dict[str, Any]:
         if (
             not isinstance(choices, list)
             or not 1 <= len(choices) <= MAX_CHOICES
-            or not all(isinstance(choice, str) and 1 <= len(choice) <= 80 for choice in choices)
+            or not all(isinstance(choice, str) and 1 <= len(choice) <= 80 and is_storable(choice) for choice in choices)
             or len(set(choices)) != len(choices)
         ):
             raise _invalid(f"{field}.choices", f"Give 1 to {MAX_CHOICES} different texts to choose from.")
@@ -86,11 +87,9 @@ def _clean_entry(index: int, entry: object) -> dict[str, Any]:
 
 def _value_problem(entry: Mapping[str, Any], value: object) -> str | None:
     kind = entry["type"]
-    if kind == "text" and not (isinstance(value, str) and len(value) <= MAX_TEXT and "\x00" not in value):
+    if kind == "text" and not (isinstance(value, str) and len(value) <= MAX_TEXT and is_storable(value)):
         return f"Give a text of at most {MAX_TEXT} characters."
-    if kind == "number" and not (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    ):
+    if kind == "number" and not is_number(value):
         return "Give a number."
     if kind == "choice" and value not in entry["choices"]:
         return "Choose one of " + ", ".join(entry["choices"][:20]) + "."

@@ -35,9 +35,14 @@ class StatusView(APIView):
         parsed.is_valid(raise_exception=True)
         said: dict[str, Any] = dict(parsed.validated_data)
         guard = services.Edit(said["version"], said["edit_id"])
-        if not selectors.done_before(annotation_id, guard.edit_id):
-            require_may_move(member, annotation, said["status"])
-        changed = services.set_status(annotation_id, guard, said["status"], member=member, comment=said["comment"])
+        changed = services.set_status(
+            annotation_id,
+            guard,
+            said["status"],
+            member=member,
+            require_allowed=lambda row: require_may_move(member, row, said["status"]),
+            comment=said["comment"],
+        )
         return Response(selectors.annotation_json(changed))
 
 

@@ -5,16 +5,18 @@ from backend.core.errors import Conflict, Forbidden
 from backend.projects.models import Member, Role
 from backend.projects.policies import at_least
 
-# from -> to -> the least role; "author" stands for the author (of any role that may draw) or a reviewer
+AUTHOR, AUTHOR_OR_REVIEWER, REVIEWER, OTHER_REVIEWER = "author", "author or reviewer", "reviewer", "other reviewer"
+
+# from -> to -> who; every one of them may at least draw
 MOVES: dict[str, dict[str, str]] = {
-    Status.DRAFT: {Status.SUBMITTED: "author"},
+    Status.DRAFT: {Status.SUBMITTED: AUTHOR_OR_REVIEWER},
     Status.SUBMITTED: {
-        Status.ACCEPTED: Role.REVIEWER,
-        Status.CHANGES_REQUESTED: Role.REVIEWER,
-        Status.DRAFT: "author",
+        Status.ACCEPTED: OTHER_REVIEWER,
+        Status.CHANGES_REQUESTED: REVIEWER,
+        Status.DRAFT: AUTHOR,
     },
-    Status.CHANGES_REQUESTED: {Status.SUBMITTED: "author", Status.ACCEPTED: Role.REVIEWER},
-    Status.ACCEPTED: {Status.CHANGES_REQUESTED: Role.REVIEWER},
+    Status.CHANGES_REQUESTED: {Status.SUBMITTED: AUTHOR_OR_REVIEWER},
+    Status.ACCEPTED: {Status.CHANGES_REQUESTED: REVIEWER},
 }
 
 
@@ -22,19 +24,21 @@ def require_may_move(member: Member, annotation: Annotation, status: str) -> Non
     """Raises `auth.forbidden`, `review.own_work`, `review.not_allowed`."""
     if not at_least(member.role, Role.ANNOTATOR):
         raise Forbidden()
-    least = MOVES[annotation.status].get(status)
-    if least is None:
+    who = MOVES[annotation.status].get(status)
+    if who is None:
         raise Conflict(
             f"An annotation that is {_said(annotation.status)} cannot become {_said(status)}.",
             code="review.not_allowed",
         )
+    author = annotation.author_id == member.user_id
     reviewer = at_least(member.role, Role.REVIEWER)
-    if least == "author":
-        if annotation.author_id != member.user_id and not reviewer:
-            raise Forbidden("Only its author or a reviewer can do this.", code="review.not_yours")
-    elif not reviewer:
-        raise Forbidden("Only a reviewer can do this.", code="review.not_reviewer")
-    if status == Status.ACCEPTED and annotation.author_id == member.user_id:
+    if who == AUTHOR and not author:
+        raise Forbidden("Only its author takes it back. Return it with a comment instead.", code="review.not_yours")
+    if who == AUTHOR_OR_REVIEWER and not (author or reviewer):
+        raise Forbidden("Only its author or a reviewer does this.", code="review.not_yours")
+    if who in (REVIEWER, OTHER_REVIEWER) and not reviewer:
+        raise Forbidden("Only a reviewer does this. Ask one.", code="review.not_reviewer")
+    if who == OTHER_REVIEWER and author:
         raise Forbidden("Nobody accepts their own work. Ask another reviewer.", code="review.own_work")
 
 
