@@ -1,24 +1,34 @@
 /** The open project as panels see it: what they read from the store, what they ask of commands. */
 import { useSyncExternalStore } from "react";
-import type { Annotation, Job, LabelClass, Raster } from "../protocol/entities";
-import type { AttributeValue } from "../protocol/entities";
-import type { AnnotationStatus } from "../protocol/entities";
-import type { Member, Role, User } from "../protocol/rest";
+import { useTranslation } from "react-i18next";
+import { atLeast } from "../commands/context";
+import { changeAttributes, changeClass, deleteAnnotation } from "../commands/edit";
+import { redo, undo } from "../commands/history";
+import { setStatus } from "../commands/review";
+import type { Session } from "../commands/session";
+import {
+  chooseClass,
+  chooseTool,
+  moveLayer,
+  openRaster,
+  select,
+  setLayer,
+  toolAvailable,
+  zoomToAnnotation,
+  zoomToRaster,
+} from "../commands/view";
+import type { Annotation, AnnotationStatus, AttributeValue, Raster } from "../protocol/entities";
+import type { State, ToolName } from "../store/state";
+import { hintOf } from "./hint";
 
-export type ToolName = "select" | "click" | "box" | "polygon" | "line" | "edit";
+export type { Connection, MapFacts, ToolName } from "../store/state";
+export type { Presence } from "../protocol/socket";
 
 export interface Layer {
   readonly raster: Raster;
   readonly visible: boolean;
   readonly opacity: number;
 }
-export interface Presence {
-  readonly session: string;
-  readonly user: Pick<User, "id" | "display_name" | "colour">;
-  readonly raster: string | null;
-  readonly editing: string | null;
-}
-export type Connection = "connecting" | "open" | "lost" | "refused";
 export interface SaveState {
   readonly waiting: number;
   readonly failed: number;
@@ -28,12 +38,97 @@ export interface Conflict {
   readonly mine: Annotation;
   readonly theirs: Annotation;
 }
-export interface MapFacts {
-  readonly cursor: readonly [number, number] | null;
-  readonly zoom: number;
-  readonly metresPerPixel: number;
-  readonly extent: readonly [number, number, number, number];
+
+let session: Session | null = null;
+
+/** Called once, before anything is shown. */
+export function provideSession(given: Session): void {
+  session = given;
 }
+
+function known(): Session {
+  if (session === null) throw new Error("the session is provided before anything is shown");
+  return session;
+}
+
+function useSlice<T>(pick: (state: State) => T): T {
+  const { store } = known();
+  return useSyncExternalStore(store.subscribe, () => pick(store.get()));
+}
+
+/** A value made from the state, kept as long as what it is made of stays the same. */
+function derived<T>(parts: (state: State) => readonly unknown[], make: (state: State) => T): (state: State) => T {
+  let last: { parts: readonly unknown[]; value: T } | null = null;
+  return (state) => {
+    const now = parts(state);
+    if (last === null || now.some((part, index) => part !== last?.parts[index]))
+      last = { parts: now, value: make(state) };
+    return last.value;
+  };
+}
+
+const layersOf = derived(
+  (state) => [state.layers, state.rasters],
+  (state): readonly Layer[] =>
+    state.layers.flatMap(({ id, visible, opacity }) => {
+      const raster = state.rasters.find((one) => one.id === id);
+      return raster === undefined ? [] : [{ raster, visible, opacity }];
+    }),
+);
+const saveOf = derived(
+  (state) => [state.outbox.length, state.refused],
+  (state): SaveState => ({ waiting: state.outbox.length, failed: state.refused }),
+);
+const historyOf = derived(
+  (state) => [state.undo.length > 0, state.redo.length > 0],
+  (state) => ({ canUndo: state.undo.length > 0, canRedo: state.redo.length > 0 }),
+);
+const othersOf = derived(
+  (state) => [state.presence, state.session],
+  (state) => state.presence.filter((one) => one.session !== state.session),
+);
+
+export const useRole = () => useSlice((state) => state.role);
+export const useClasses = () => useSlice((state) => state.classes);
+export const useRasters = () => useSlice((state) => state.rasters);
+export const useJobs = () => useSlice((state) => state.jobs);
+export const useMembers = () => useSlice((state) => state.members);
+export const useSeq = () => useSlice((state) => state.seq);
+export const useLoaded = () => useSlice((state) => state.loaded);
+export const useAnnotations = () => useSlice((state) => state.annotations);
+export const usePresence = () => useSlice(othersOf);
+export const useConnection = () => useSlice((state) => state.connection);
+export const useSaveState = () => useSlice(saveOf);
+export const useSelected = () =>
+  useSlice((state) => (state.selected === null ? null : (state.annotations.get(state.selected) ?? null)));
+export const useActiveClassId = () => useSlice((state) => state.activeClass);
+export const useActiveRaster = () =>
+  useSlice((state) => state.rasters.find((raster) => raster.id === state.activeRaster) ?? null);
+export const useTool = () => useSlice((state) => state.tool);
+export const useHistory = () => useSlice(historyOf);
+export const useMapFacts = () => useSlice((state) => state.facts);
+export const useMapExtent = () => useSlice((state) => state.facts?.extent ?? null);
+export const useConflict = (): Conflict | null => useSlice((state) => state.conflict);
+export const useCanWork = () => useSlice((state) => atLeast(state, "owner"));
+export const useLayers = () => useSlice(layersOf);
+export const useNotice = () => useSlice((state) => state.notice);
+
+export function useToolAvailable(): (name: ToolName) => boolean {
+  useRole();
+  const { context } = known();
+  return (name) => toolAvailable(context, name);
+}
+
+/** What the next click will do. */
+export function useHint(): string {
+  const { t } = useTranslation();
+  const said = useSlice(hintText);
+  return said.text ?? t(said.key, said.values);
+}
+const hintText = derived(
+  (state) => [state.tool, state.draft, state.sketch, state.selected, state.activeRaster, state.role, state.review],
+  hintOf,
+);
 
 export interface Actions {
   openProject(id: string): void;
@@ -58,147 +153,31 @@ export interface Actions {
   retrySaving(): void;
 }
 
-// ---- stand-in until the store room is there ----
-import { api } from "../net/api";
-
-interface State {
-  id: string | null;
-  loaded: boolean;
-  role: Role;
-  seq: number;
-  classes: readonly LabelClass[];
-  rasters: readonly Raster[];
-  jobs: readonly Job[];
-  members: readonly Member[];
-  annotations: ReadonlyMap<string, Annotation>;
-  presence: readonly Presence[];
-  connection: Connection;
-  save: SaveState;
-  selected: string | null;
-  activeClass: string | null;
-  activeRaster: string | null;
-  tool: ToolName;
-  layers: readonly { id: string; visible: boolean; opacity: number }[];
-  conflict: Conflict | null;
-  facts: MapFacts | null;
-}
-const empty: State = {
-  id: null,
-  loaded: false,
-  role: "viewer",
-  seq: 0,
-  classes: [],
-  rasters: [],
-  jobs: [],
-  members: [],
-  annotations: new Map(),
-  presence: [],
-  connection: "connecting",
-  save: { waiting: 0, failed: 0 },
-  selected: null,
-  activeClass: null,
-  activeRaster: null,
-  tool: "select",
-  layers: [],
-  conflict: null,
-  facts: { cursor: [7.123456, 46.98765], zoom: 17.4, metresPerPixel: 0.42, extent: [7, 46, 7.1, 47] },
-};
-let state: State = empty;
-const listeners = new Set<() => void>();
-export function setState(change: Partial<State>): void {
-  state = { ...state, ...change };
-  for (const listener of listeners) listener();
-}
-Object.assign(window, { standIn: setState, standInState: () => state });
-function useSlice<T>(pick: (state: State) => T): T {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => pick(state),
-  );
-}
-export const useRole = () => useSlice((s) => s.role);
-export const useClasses = () => useSlice((s) => s.classes);
-export const useRasters = () => useSlice((s) => s.rasters);
-export const useJobs = () => useSlice((s) => s.jobs);
-export const useMembers = () => useSlice((s) => s.members);
-export const useSeq = () => useSlice((s) => s.seq);
-export const useLoaded = () => useSlice((s) => s.loaded);
-export const useAnnotations = () => useSlice((s) => s.annotations);
-export const usePresence = () => useSlice((s) => s.presence);
-export const useConnection = () => useSlice((s) => s.connection);
-export const useSaveState = () => useSlice((s) => s.save);
-export const useSelected = () =>
-  useSlice((s) => (s.selected === null ? null : (s.annotations.get(s.selected) ?? null)));
-export const useActiveClassId = () => useSlice((s) => s.activeClass);
-export const useActiveRaster = () => useSlice((s) => s.rasters.find((r) => r.id === s.activeRaster) ?? null);
-export const useTool = () => useSlice((s) => s.tool);
-const always = () => true;
-export const useToolAvailable = (): ((name: ToolName) => boolean) => always;
-const none = { canUndo: false, canRedo: false };
-export const useHistory = () => none;
-export const useHint = () => "Click an object to outline it · Enter accepts · Esc clears";
-export const useMapFacts = () => useSlice((s) => s.facts);
-export const useMapExtent = () => useSlice((s) => s.facts?.extent ?? null);
-export const useConflict = () => useSlice((s) => s.conflict);
-export const useCanWork = () => useSlice((s) => s.role === "owner");
-let layerCache: { s: State; out: readonly Layer[] } | null = null;
-export const useLayers = () =>
-  useSlice((s) => {
-    if (layerCache?.s !== s) {
-      layerCache = {
-        s,
-        out: s.rasters.filter((r) => r.state === "viewable").map((raster) => ({ raster, visible: true, opacity: 1 })),
-      };
-    }
-    return layerCache.out;
-  });
 const actions: Actions = {
-  openProject: (id) => {
-    state = { ...empty, id };
-    void Promise.all([
-      api.projects.get(id),
-      api.classes.list(id),
-      api.rasters.list(id),
-      api.projects.jobs(id),
-      api.members.list(id),
-      api.annotations.list(id, {}),
-    ]).then(([project, classes, rasters, jobs, members, page]) =>
-      setState({
-        role: project.role,
-        seq: project.event_seq,
-        classes,
-        rasters,
-        jobs,
-        members,
-        annotations: new Map(page.annotations.map((one) => [one.id, one])),
-        loaded: true,
-        connection: "open",
-        activeRaster: rasters.find((r) => r.state === "viewable")?.id ?? null,
-        activeClass: classes[0]?.id ?? null,
-      }),
-    );
+  openProject: (id) => known().open(id),
+  closeProject: () => known().close(),
+  setReview: (review) => {
+    const { context, store } = known();
+    if (store.get().review === review) return;
+    if (review) chooseTool(context, "select");
+    store.set({ review });
   },
-  closeProject: () => setState(empty),
-  setReview: () => undefined,
-  openRaster: (id) => setState({ activeRaster: id }),
-  chooseClass: (id) => setState({ activeClass: id }),
-  chooseTool: (tool) => setState({ tool }),
-  undo: () => undefined,
-  redo: () => undefined,
-  select: (selected) => setState({ selected }),
-  zoomToAnnotation: () => undefined,
-  zoomToRaster: () => undefined,
-  setLayerVisible: () => undefined,
-  setLayerOpacity: () => undefined,
-  moveLayer: () => undefined,
-  setClass: () => undefined,
-  setAttributes: () => undefined,
-  setStatus: () => undefined,
-  deleteAnnotation: () => undefined,
-  resolveConflict: () => undefined,
-  retrySaving: () => undefined,
+  openRaster: (id) => openRaster(known().context, id),
+  chooseClass: (id) => chooseClass(known().context, id),
+  chooseTool: (name) => chooseTool(known().context, name),
+  undo: () => void undo(known().context),
+  redo: () => void redo(known().context),
+  select: (id) => select(known().context, id),
+  zoomToAnnotation: (id) => zoomToAnnotation(known().context, id),
+  zoomToRaster: (id) => zoomToRaster(known().context, id),
+  setLayerVisible: (id, visible) => setLayer(known().context, id, { visible }),
+  setLayerOpacity: (id, opacity) => setLayer(known().context, id, { opacity }),
+  moveLayer: (id, by) => moveLayer(known().context, id, by),
+  setClass: (id, labelClass) => void changeClass(known().context, id, labelClass),
+  setAttributes: (id, attributes) => void changeAttributes(known().context, id, attributes),
+  setStatus: (id, status, comment = "") => void setStatus(known().context, id, status, comment),
+  deleteAnnotation: (id) => void deleteAnnotation(known().context, id),
+  resolveConflict: (_id, keep) => known().resolve(keep),
+  retrySaving: () => known().retrySaving(),
 };
 export const useActions = () => actions;

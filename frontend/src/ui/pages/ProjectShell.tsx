@@ -18,6 +18,7 @@ import { useActions } from "../project";
 import { keys } from "../query";
 import { SettingsScreen } from "../settings/SettingsScreen";
 import { ConnectionBanner } from "../shell/ConnectionBanner";
+import { Notices } from "../shell/Notices";
 import { TopBar } from "../shell/TopBar";
 import { useTitle } from "../useTitle";
 import { MapScreen } from "./MapScreen";
@@ -78,6 +79,7 @@ export function ProjectShell({ MapView }: { readonly MapView: ComponentType }) {
       {!onMap && !["data", "activity", "settings"].includes(screen) && <Navigate to="../map" relative="path" replace />}
       <KeysDialog opened={keysShown} onClose={hideKeys} />
       <ConflictDialog />
+      <Notices />
     </div>
   );
 }

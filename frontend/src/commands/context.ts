@@ -1,0 +1,51 @@
+/** What commands work with: the store, the conversation with the model, and the way to the server. */
+import type { Conversation } from "../segment/conversation";
+import type { Op, State, Step } from "../store/state";
+import { effective } from "../store/reconcile";
+import type { Store } from "../store/store";
+import { newId } from "../model/ids";
+
+export interface Context {
+  readonly store: Store;
+  readonly conversation: Conversation;
+  /** Shows the change at once and sends it until it is acknowledged. */
+  save(op: Op): void;
+}
+
+const STEPS_KEPT = 200;
+const RANK = { viewer: 0, annotator: 1, reviewer: 2, owner: 3 } as const;
+
+export function atLeast(state: State, role: keyof typeof RANK): boolean {
+  return RANK[state.role] >= RANK[role];
+}
+
+/** Whether the user may change this annotation; the server decides in the end. */
+export function mayEdit(state: State, id: string): boolean {
+  const annotation = effective(state, id);
+  if (annotation === undefined) return false;
+  if (atLeast(state, "reviewer")) return true;
+  if (!atLeast(state, "annotator") || annotation.status === "accepted") return false;
+  return annotation.status === "draft" || annotation.author?.id === state.me?.id;
+}
+
+type Change =
+  | { readonly kind: "edit"; readonly fields: Extract<Op, { kind: "edit" }>["fields"] }
+  | { readonly kind: "delete" }
+  | { readonly kind: "restore" };
+
+/** Sends a change made on the version the user sees; false when there is no such annotation. */
+export function change(context: Context, id: string, what: Change): boolean {
+  const seen = effective(context.store.get(), id);
+  if (seen === undefined) return false;
+  context.save({ id: newId(), annotation: id, version: seen.version, ...what });
+  return true;
+}
+
+/** Remembers a step that undo takes back; a new step ends what could be done again. */
+export function remember(context: Context, step: Step): void {
+  context.store.update((state) => ({ ...state, undo: [...state.undo.slice(-STEPS_KEPT + 1), step], redo: [] }));
+}
+
+export function notify(context: Context, message: string): void {
+  context.store.set({ notice: { at: Date.now(), message } });
+}

@@ -1,0 +1,36 @@
+/** Saves a polygon or line that was drawn by hand. */
+import { lineOf, polygonOf } from "../geo/shapes";
+import { newId } from "../model/ids";
+import type { Annotation } from "../protocol/entities";
+import { classFor } from "./acceptDraft";
+import { remember, type Context } from "./context";
+
+export function finishSketch(context: Context): boolean {
+  const { sketch, me, projectId, activeRaster } = context.store.get();
+  if (sketch === null || me === null || projectId === null) return false;
+  const labelClass = classFor(context, sketch.kind);
+  if (labelClass === null || sketch.points.length < (sketch.kind === "polygon" ? 3 : 2)) return false;
+  const now = new Date().toISOString();
+  const value: Annotation = {
+    id: newId(),
+    project: projectId,
+    raster: activeRaster,
+    label_class: labelClass,
+    geometry: sketch.kind === "polygon" ? polygonOf(sketch.points) : lineOf(sketch.points),
+    attributes: {},
+    status: "draft",
+    version: 1,
+    author: me,
+    updated_by: me,
+    created_at: now,
+    updated_at: now,
+    area_m2: null,
+    length_m: null,
+    deleted: false,
+    provenance: { kind: "drawn", thought_ms: Date.now() - sketch.startedAt },
+  };
+  context.save({ id: newId(), annotation: value.id, version: 0, kind: "create", value });
+  remember(context, { annotation: value.id, undo: { kind: "delete" }, redo: { kind: "restore" } });
+  context.store.set({ sketch: null, selected: value.id });
+  return true;
+}

@@ -1,0 +1,14 @@
+/** The map as a component: fills its parent, keeps its engine as long as the page lives. */
+import "ol/ol.css";
+import { useEffect, useRef, type ComponentType } from "react";
+import type { MapEngine } from "./engine";
+
+export function mapView(engine: MapEngine): ComponentType {
+  return function MapView() {
+    const target = useRef<HTMLDivElement>(null);
+    useEffect(() => {
+      if (target.current !== null) engine.attach(target.current);
+    }, []);
+    return <div ref={target} data-testid="map" style={{ position: "absolute", inset: 0, background: "#14181c" }} />;
+  };
+}

@@ -1,0 +1,274 @@
+/** The map itself: draws the store, hands pointers to the tools. The only room that knows OpenLayers. */
+import Feature from "ol/Feature";
+import OlMap from "ol/Map";
+import View from "ol/View";
+import { isEmpty } from "ol/extent";
+import Polygon from "ol/geom/Polygon";
+import { defaults as defaultInteractions } from "ol/interaction/defaults";
+import TileLayer from "ol/layer/Tile";
+import VectorLayer from "ol/layer/Vector";
+import { getPointResolution } from "ol/proj";
+import VectorSource from "ol/source/Vector";
+import XYZ from "ol/source/XYZ";
+import type { Session } from "../commands/session";
+import type { Annotation } from "../protocol/entities";
+import type { State } from "../store/state";
+import type { MapPort } from "../tools/tool";
+import { Toolbox } from "../tools/toolbox";
+import { drawDraft, drawPresence, drawSketch } from "./overlays";
+import { ToolInteraction, listenToSecondary } from "./pointer";
+import { lonLatBbox, lonLatFromMap, mapExtent, mapFromLonLat, mapGeometry } from "./projection";
+import { annotationStyle, windowStyle } from "./styles";
+
+const MAX_ZOOM = 26;
+const HIT_PX = 4;
+const FIT_PADDING = [60, 60, 60, 60];
+const TICK_MS = 250;
+
+export class MapEngine implements MapPort {
+  readonly toolbox: Toolbox;
+  private readonly map: OlMap;
+  private readonly interaction: ToolInteraction;
+  private readonly rasters = new Map<string, { key: string; layer: TileLayer<XYZ> }>();
+  private readonly shapes = new VectorSource();
+  private readonly windows = new VectorSource();
+  private readonly draft = new VectorSource();
+  private readonly sketch = new VectorSource();
+  private readonly people = new VectorSource();
+  private readonly features = new Map<string, { from: Annotation; feature: Feature }>();
+  private drawn: State | null = null;
+  private readonly ends: (() => void)[] = [];
+
+  constructor(private readonly session: Session) {
+    const { store } = session;
+    this.toolbox = new Toolbox(session.context, this);
+    this.interaction = new ToolInteraction(this.toolbox);
+    this.map = new OlMap({
+      controls: [],
+      interactions: defaultInteractions({ doubleClickZoom: false, shiftDragZoom: false }).extend([this.interaction]),
+      view: new View({ center: [0, 0], zoom: 2, maxZoom: MAX_ZOOM, constrainResolution: false }),
+      layers: [
+        new VectorLayer({ source: this.windows, zIndex: 500 }),
+        new VectorLayer({
+          source: this.shapes,
+          zIndex: 600,
+          updateWhileAnimating: true,
+          updateWhileInteracting: true,
+          style: (feature, resolution) => this.styleOf(feature as Feature, resolution),
+        }),
+        new VectorLayer({ source: this.people, zIndex: 700 }),
+        new VectorLayer({ source: this.draft, zIndex: 800, updateWhileInteracting: true }),
+        new VectorLayer({ source: this.sketch, zIndex: 900, updateWhileInteracting: true }),
+      ],
+    });
+    this.ends.push(
+      store.subscribe(() => this.draw()),
+      listenToSecondary(this.map, this.toolbox),
+      this.tick(),
+    );
+    this.map.on("pointermove", (event) => this.tellPointer(lonLatFromMap(event.coordinate)));
+    this.map.on("moveend", () => this.tellView());
+    this.draw();
+  }
+
+  attach(target: HTMLElement): void {
+    this.map.setTarget(target);
+    const sizes = new ResizeObserver(() => this.map.updateSize());
+    sizes.observe(target);
+    this.ends.push(() => sizes.disconnect());
+    const { zoom } = this.session.store.get();
+    if (zoom !== null) this.fit(zoom.bbox);
+  }
+
+  end(): void {
+    for (const end of this.ends) end();
+    this.map.setTarget(undefined);
+  }
+
+  /** Space pans while it is held. */
+  setPanning(panning: boolean): void {
+    this.interaction.panning = panning;
+    this.showCursor();
+  }
+
+  toScreen(lonlat: readonly [number, number]): { x: number; y: number } {
+    const [x = -1e6, y = -1e6] = this.map.getPixelFromCoordinate(mapFromLonLat(lonlat));
+    return { x, y };
+  }
+
+  toLonLat(point: { readonly x: number; readonly y: number }): readonly [number, number] {
+    return lonLatFromMap(this.map.getCoordinateFromPixel([point.x, point.y]));
+  }
+
+  annotationAt(point: { readonly x: number; readonly y: number }): string | null {
+    const pixel = [point.x, point.y];
+    let best: { id: string; area: number } | null = null;
+    this.map.forEachFeatureAtPixel(
+      pixel,
+      (feature) => {
+        const id = String(feature.getId());
+        const area = this.features.get(id)?.from.area_m2 ?? 0;
+        if (best === null || area < best.area) best = { id, area };
+      },
+      { hitTolerance: HIT_PX, layerFilter: (layer) => layer.getSource() === this.shapes },
+    );
+    return (best as { id: string } | null)?.id ?? null;
+  }
+
+  private draw(): void {
+    const state = this.session.store.get();
+    const old = this.drawn;
+    this.drawn = state;
+    if (state.rasters !== old?.rasters || state.layers !== old.layers) this.drawRasters(state);
+    if (state.windows !== old?.windows || state.activeRaster !== old.activeRaster) this.drawWindows(state);
+    if (state.activeRaster !== old?.activeRaster && state.activeRaster !== null) {
+      void this.session.loadWindows(state.activeRaster).catch(() => undefined);
+    }
+    if (state.annotations !== old?.annotations || state.classes !== old.classes) this.drawShapes(state);
+    if (state.selected !== old?.selected || state.editing?.id !== old.editing?.id) this.shapes.changed();
+    if (state.draft !== old?.draft || state.preview !== old.preview) drawDraft(this.draft, state, Date.now());
+    if (
+      state.sketch !== old?.sketch ||
+      state.editing !== old.editing ||
+      state.selected !== old.selected ||
+      state.tool !== old.tool ||
+      state.annotations !== old.annotations
+    ) {
+      drawSketch(this.sketch, state);
+    }
+    if (state.presence !== old?.presence || state.annotations !== old.annotations) drawPresence(this.people, state);
+    if (state.tool !== old?.tool) this.showCursor();
+    if (state.editing !== old?.editing || state.selected !== old.selected) this.session.tellPresence();
+    if (state.zoom !== null && state.zoom !== old?.zoom) this.fit(state.zoom.bbox);
+  }
+
+  private drawRasters(state: State): void {
+    const wanted = new Set<string>();
+    state.layers.forEach((setting, index) => {
+      const raster = state.rasters.find((one) => one.id === setting.id);
+      if (raster === undefined || raster.tiles === null) return;
+      wanted.add(raster.id);
+      let known = this.rasters.get(raster.id);
+      if (known?.key !== raster.tiles) {
+        if (known !== undefined) this.map.removeLayer(known.layer);
+        const source = new XYZ({
+          url: raster.tiles,
+          minZoom: raster.minzoom ?? 0,
+          maxZoom: raster.maxzoom ?? 22,
+          transition: 120,
+        });
+        const layer = new TileLayer<XYZ>({
+          source,
+          ...(raster.bbox === null ? {} : { extent: mapExtent(raster.bbox) }),
+        });
+        known = { key: raster.tiles, layer };
+        this.rasters.set(raster.id, known);
+        this.map.addLayer(layer);
+      }
+      known.layer.setVisible(setting.visible);
+      known.layer.setOpacity(setting.opacity);
+      known.layer.setZIndex(state.layers.length - index);
+    });
+    for (const [id, { layer }] of this.rasters) {
+      if (wanted.has(id)) continue;
+      this.map.removeLayer(layer);
+      this.rasters.delete(id);
+    }
+  }
+
+  private drawWindows(state: State): void {
+    this.windows.clear(true);
+    const { windows } = state;
+    if (windows === null || windows.raster !== state.activeRaster) return;
+    for (const window of windows.list) {
+      const style = windowStyle(window.state);
+      if (style === undefined) continue;
+      const feature = new Feature(new Polygon([window.outline.map(mapFromLonLat)]));
+      feature.setStyle(style);
+      this.windows.addFeature(feature);
+    }
+  }
+
+  /** Only what changed is touched: thousands of shapes stay as they are. */
+  private drawShapes(state: State): void {
+    const fresh: Feature[] = [];
+    for (const [id, annotation] of state.annotations) {
+      const known = this.features.get(id);
+      if (known?.from === annotation) continue;
+      if (known === undefined) {
+        const feature = new Feature(mapGeometry(annotation.geometry));
+        feature.setId(id);
+        this.features.set(id, { from: annotation, feature });
+        fresh.push(feature);
+      } else {
+        if (known.from.geometry !== annotation.geometry) known.feature.setGeometry(mapGeometry(annotation.geometry));
+        this.features.set(id, { from: annotation, feature: known.feature });
+        known.feature.changed();
+      }
+    }
+    if (fresh.length > 0) this.shapes.addFeatures(fresh);
+    for (const [id, { feature }] of this.features) {
+      if (state.annotations.has(id)) continue;
+      this.shapes.removeFeature(feature);
+      this.features.delete(id);
+    }
+  }
+
+  private styleOf(feature: Feature, resolution: number) {
+    const state = this.session.store.get();
+    const id = String(feature.getId());
+    const annotation = state.annotations.get(id);
+    if (annotation === undefined || state.editing?.id === id) return undefined;
+    const extent = feature.getGeometry()?.getExtent() ?? [0, 0, 0, 0];
+    const [west = 0, south = 0, east = 0, north = 0] = extent;
+    return annotationStyle({
+      colour: state.classes.find((one) => one.id === annotation.label_class)?.colour ?? "#868e96",
+      status: annotation.status,
+      selected: state.selected === id,
+      sizePx: Math.min(east - west, north - south) / resolution,
+    });
+  }
+
+  private fit(bbox: readonly [number, number, number, number]): void {
+    const extent = mapExtent(bbox);
+    if (isEmpty(extent) || this.map.getTarget() === undefined) return;
+    this.map.updateSize();
+    const reduced = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.map.getView().fit(extent, { padding: FIT_PADDING, maxZoom: MAX_ZOOM - 2, duration: reduced ? 0 : 160 });
+  }
+
+  private tellPointer(cursor: readonly [number, number]): void {
+    const { facts } = this.session.store.get();
+    if (facts !== null) this.session.store.set({ facts: { ...facts, cursor } });
+    this.session.tellPresence();
+  }
+
+  private tellView(): void {
+    const view = this.map.getView();
+    const centre = view.getCenter();
+    const resolution = view.getResolution();
+    if (centre === undefined || resolution === undefined) return;
+    this.session.store.set({
+      facts: {
+        cursor: this.session.store.get().facts?.cursor ?? null,
+        zoom: view.getZoom() ?? 0,
+        metresPerPixel: getPointResolution("EPSG:3857", resolution, centre),
+        extent: lonLatBbox(view.calculateExtent(this.map.getSize())),
+      },
+    });
+  }
+
+  private showCursor(): void {
+    const viewport: HTMLElement | undefined = this.map.getViewport();
+    if (viewport !== undefined) viewport.style.cursor = this.interaction.panning ? "grab" : this.toolbox.active.cursor;
+  }
+
+  /** While a window is being encoded, the seconds to go count down. */
+  private tick(): () => void {
+    const timer = setInterval(() => {
+      const state = this.session.store.get();
+      if (state.draft?.phase === "encoding") drawDraft(this.draft, state, Date.now());
+    }, TICK_MS);
+    return () => clearInterval(timer);
+  }
+}

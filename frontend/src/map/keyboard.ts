@@ -1,0 +1,35 @@
+/** The keys of the map screen; silent while somebody types or a dialog is open. */
+import type { MapEngine } from "./engine";
+
+export function listenToKeys(engine: MapEngine, active: () => boolean): () => void {
+  const down = (event: KeyboardEvent) => {
+    if (!active() || elsewhere(event.target)) return;
+    if (event.key === " ") {
+      engine.setPanning(true);
+      event.preventDefault();
+      return;
+    }
+    if (event.altKey || (event.repeat && event.key === "Enter")) return;
+    const used = engine.toolbox.press({
+      key: event.key,
+      ctrl: event.ctrlKey || event.metaKey,
+      shift: event.shiftKey,
+    });
+    if (used) event.preventDefault();
+  };
+  const up = (event: KeyboardEvent) => {
+    if (event.key === " ") engine.setPanning(false);
+  };
+  window.addEventListener("keydown", down);
+  window.addEventListener("keyup", up);
+  return () => {
+    window.removeEventListener("keydown", down);
+    window.removeEventListener("keyup", up);
+  };
+}
+
+function elsewhere(target: EventTarget | null): boolean {
+  if (document.querySelector("[role=dialog]") !== null) return true;
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || target.closest("input, textarea, select, [role=menu], [role=listbox]") !== null;
+}

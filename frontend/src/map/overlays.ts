@@ -1,0 +1,123 @@
+/** What lies over the saved shapes: draft, candidates, prompts, sketch, vertices, teammates. */
+import Feature from "ol/Feature";
+import LineString from "ol/geom/LineString";
+import Point from "ol/geom/Point";
+import Polygon from "ol/geom/Polygon";
+import type VectorSource from "ol/source/Vector";
+import type { StyleLike } from "ol/style/Style";
+import type { LonLat } from "../geo/lonlat";
+import { edgesOf, verticesOf } from "../geo/shapes";
+import type { Presence } from "../protocol/socket";
+import type { State } from "../store/state";
+import { mapFromLonLat, mapGeometry } from "./projection";
+import {
+  countdownStyle,
+  draftStyle,
+  otherCandidateStyle,
+  presenceStyle,
+  previewStyle,
+  promptStyle,
+  sketchStyle,
+  teammateStyle,
+  usedWindowStyle,
+  vertexStyles,
+} from "./styles";
+
+export function drawDraft(source: VectorSource, state: State, now: number): void {
+  source.clear(true);
+  const { draft, preview } = state;
+  if (preview !== null) source.addFeature(styled(new Feature(mapGeometry(preview.geometry)), previewStyle));
+  if (draft === null) return;
+  if (draft.windowOutline.length > 0) source.addFeature(styled(ring(draft.windowOutline), usedWindowStyle));
+  draft.candidates.forEach((candidate, index) => {
+    if (index !== draft.chosen) {
+      source.addFeature(styled(new Feature(mapGeometry(candidate.geometry)), otherCandidateStyle));
+    }
+  });
+  const chosen = draft.candidates[draft.chosen];
+  if (chosen !== undefined) {
+    for (const style of draftStyle) source.addFeature(styled(new Feature(mapGeometry(chosen.geometry)), style));
+  }
+  if (draft.box !== null) {
+    const [west, south, east, north] = draft.box;
+    const corners: LonLat[] = [
+      [west, south],
+      [east, south],
+      [east, north],
+      [west, north],
+    ];
+    source.addFeature(styled(ring(corners), usedWindowStyle));
+  }
+  draft.points.forEach((point, index) => {
+    const last = index === draft.points.length - 1;
+    const feature = new Feature(new Point(mapFromLonLat([point.lon, point.lat])));
+    source.addFeature(styled(feature, promptStyle(point.label, last && draft.phase === "waiting")));
+    if (last && draft.phase === "encoding" && draft.readyAt !== null) {
+      const seconds = Math.max(0, Math.ceil((draft.readyAt - now) / 1000));
+      source.addFeature(styled(feature.clone(), countdownStyle(seconds)));
+    }
+  });
+}
+
+export function drawSketch(source: VectorSource, state: State): void {
+  source.clear(true);
+  const { sketch, editing, selected, annotations, tool } = state;
+  if (sketch !== null) {
+    const points = sketch.pointer === null ? sketch.points : [...sketch.points, sketch.pointer];
+    const feature = sketch.kind === "polygon" && points.length > 2 ? ring(points) : line(points);
+    for (const style of sketchStyle) source.addFeature(styled(feature.clone(), style));
+    for (const point of sketch.points) {
+      const last = sketchStyle.at(-1);
+      if (last !== undefined) source.addFeature(styled(new Feature(new Point(mapFromLonLat(point))), last));
+    }
+  }
+  const shown =
+    editing?.geometry ?? (tool === "edit" && selected !== null ? annotations.get(selected)?.geometry : undefined);
+  if (shown === undefined) return;
+  const feature = new Feature(mapGeometry(shown));
+  const vertices = verticesOf(shown).map(({ position }) => mapFromLonLat(position));
+  const middles = edgesOf(shown).map(({ from, to }) => {
+    const [ax, ay] = mapFromLonLat(from);
+    const [bx, by] = mapFromLonLat(to);
+    return [(ax + bx) / 2, (ay + by) / 2];
+  });
+  feature.setStyle([...draftStyle, ...(tool === "edit" ? vertexStyles(vertices, middles) : [])]);
+  source.addFeature(feature);
+}
+
+export function drawPresence(source: VectorSource, state: State): void {
+  source.clear(true);
+  for (const one of state.presence) {
+    if (one.session === state.session) continue;
+    const initial = initialOf(one);
+    const shape = one.editing === null ? undefined : state.annotations.get(one.editing);
+    if (shape !== undefined) {
+      const feature = new Feature(mapGeometry(shape.geometry));
+      feature.setStyle(teammateStyle(one.user.colour, initial));
+      source.addFeature(feature);
+    }
+    if (one.cursor !== null && one.user.id !== state.me?.id) {
+      const at = mapFromLonLat([one.cursor.lon, one.cursor.lat]);
+      source.addFeature(styled(new Feature(new Point(at)), presenceStyle(one.user.colour, initial)));
+    }
+  }
+}
+
+function initialOf(presence: Presence): string {
+  return (presence.user.display_name[0] ?? "?").toUpperCase();
+}
+
+function ring(points: readonly LonLat[]): Feature {
+  const line = points.map(mapFromLonLat);
+  const first = line[0];
+  return new Feature(new Polygon([first === undefined ? line : [...line, first]]));
+}
+
+function line(points: readonly LonLat[]): Feature {
+  return new Feature(new LineString(points.map(mapFromLonLat)));
+}
+
+function styled(feature: Feature, style: StyleLike): Feature {
+  feature.setStyle(style);
+  return feature;
+}

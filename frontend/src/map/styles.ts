@@ -1,0 +1,219 @@
+/** How shapes look: readable over vegetation, soil and roofs; status by mark and line as well as by colour. */
+import { MultiPoint, type Geometry } from "ol/geom";
+import Point from "ol/geom/Point";
+import { getCenter } from "ol/extent";
+import { Circle, Fill, RegularShape, Stroke, Style, Text } from "ol/style";
+import type { AnnotationStatus } from "../protocol/entities";
+
+export const ACCENT = "#3dd6f5";
+const CASING = "rgba(255,255,255,0.9)";
+const SHADE = "rgba(0,0,0,0.55)";
+const MARKS: Readonly<Record<AnnotationStatus, string>> = {
+  draft: "○",
+  submitted: "◐",
+  accepted: "●",
+  changes_requested: "▲",
+};
+const DASHES: Readonly<Record<AnnotationStatus, number[] | undefined>> = {
+  draft: [2, 4],
+  submitted: [8, 4],
+  accepted: undefined,
+  changes_requested: [1, 5],
+};
+const MARK_FROM_PX = 26;
+
+export interface Look {
+  readonly colour: string;
+  readonly status: AnnotationStatus;
+  readonly selected: boolean;
+  readonly sizePx: number;
+}
+
+const kept = new Map<string, Style[]>();
+
+/** Styles are made once for each look; a mark only where the shape is large enough to carry it. */
+export function annotationStyle(look: Look): Style[] {
+  const marked = look.sizePx >= MARK_FROM_PX;
+  const key = `${look.colour} ${look.status} ${look.selected} ${marked}`;
+  let styles = kept.get(key);
+  if (styles === undefined) {
+    styles = makeAnnotationStyle(look, marked);
+    kept.set(key, styles);
+  }
+  return styles;
+}
+
+function makeAnnotationStyle({ colour, status, selected }: Look, marked: boolean): Style[] {
+  const dash = DASHES[status];
+  const width = selected ? 3 : 2;
+  const styles = [
+    new Style({
+      stroke: new Stroke({ color: selected ? "#ffffff" : CASING, width: width + 2 }),
+      fill: new Fill({ color: withAlpha(colour, selected ? 0.32 : 0.18) }),
+    }),
+    new Style({ stroke: new Stroke({ color: colour, width, ...(dash === undefined ? {} : { lineDash: dash }) }) }),
+  ];
+  if (marked) {
+    styles.push(
+      new Style({
+        geometry: (feature) => inner(feature.getGeometry() as Geometry | undefined),
+        text: new Text({
+          text: MARKS[status],
+          font: "600 13px system-ui, sans-serif",
+          fill: new Fill({ color: "#ffffff" }),
+          stroke: new Stroke({ color: SHADE, width: 3 }),
+          overflow: true,
+        }),
+      }),
+    );
+  }
+  return styles;
+}
+
+export const draftStyle = [
+  new Style({ stroke: new Stroke({ color: SHADE, width: 4 }), fill: new Fill({ color: "rgba(61,214,245,0.22)" }) }),
+  new Style({ stroke: new Stroke({ color: ACCENT, width: 2, lineDash: [6, 4] }) }),
+];
+export const otherCandidateStyle = new Style({
+  stroke: new Stroke({ color: "rgba(61,214,245,0.45)", width: 1, lineDash: [2, 3] }),
+});
+export const previewStyle = new Style({
+  stroke: new Stroke({ color: "rgba(255,255,255,0.85)", width: 1.5, lineDash: [3, 3] }),
+  fill: new Fill({ color: "rgba(255,255,255,0.18)" }),
+});
+export const usedWindowStyle = new Style({
+  stroke: new Stroke({ color: "rgba(61,214,245,0.4)", width: 1, lineDash: [1, 4] }),
+});
+export const sketchStyle = [
+  new Style({ stroke: new Stroke({ color: SHADE, width: 4 }), fill: new Fill({ color: "rgba(255,255,255,0.12)" }) }),
+  new Style({
+    stroke: new Stroke({ color: "#ffffff", width: 2 }),
+    image: new Circle({
+      radius: 4,
+      fill: new Fill({ color: "#ffffff" }),
+      stroke: new Stroke({ color: SHADE, width: 2 }),
+    }),
+  }),
+];
+
+/** Vertices of the shape being edited, and a small mark in the middle of each edge. */
+export function vertexStyles(vertices: number[][], middles: number[][]): Style[] {
+  return [
+    new Style({
+      geometry: new MultiPoint(middles),
+      image: new Circle({
+        radius: 3,
+        fill: new Fill({ color: "rgba(255,255,255,0.7)" }),
+        stroke: new Stroke({ color: SHADE, width: 1 }),
+      }),
+    }),
+    new Style({
+      geometry: new MultiPoint(vertices),
+      image: new RegularShape({
+        points: 4,
+        radius: 6.5,
+        angle: Math.PI / 4,
+        fill: new Fill({ color: "#ffffff" }),
+        stroke: new Stroke({ color: "#0b7285", width: 2 }),
+      }),
+    }),
+  ];
+}
+
+export function promptStyle(label: 0 | 1, waiting: boolean): Style {
+  return new Style({
+    image: new Circle({
+      radius: waiting ? 7 : 5,
+      fill: new Fill({ color: label === 1 ? "#37b24d" : "#f03e3e" }),
+      stroke: new Stroke({ color: "#ffffff", width: 2 }),
+    }),
+    text: new Text({
+      text: label === 1 ? "+" : "−",
+      font: "700 10px system-ui, sans-serif",
+      fill: new Fill({ color: "#ffffff" }),
+    }),
+  });
+}
+
+/** The ring around a point whose window is being encoded, with the seconds to go. */
+export function countdownStyle(seconds: number): Style {
+  return new Style({
+    image: new Circle({ radius: 16, stroke: new Stroke({ color: ACCENT, width: 3, lineDash: [10, 6] }) }),
+    text: new Text({
+      text: `${seconds} s`,
+      offsetY: -26,
+      font: "600 12px system-ui, sans-serif",
+      fill: new Fill({ color: "#ffffff" }),
+      stroke: new Stroke({ color: SHADE, width: 3 }),
+    }),
+  });
+}
+
+/** Not yet encoded: a quiet veil that clears window by window. */
+export function windowStyle(state: string): Style | undefined {
+  if (state === "ready" || state === "skipped") return undefined;
+  return new Style({
+    stroke: new Stroke({
+      color: state === "failed" ? "rgba(240,62,62,0.7)" : "rgba(255,255,255,0.16)",
+      width: 1,
+      lineDash: [2, 6],
+    }),
+    fill: new Fill({ color: state === "failed" ? "rgba(240,62,62,0.10)" : hatch() }),
+  });
+}
+
+export function presenceStyle(colour: string, initial: string): Style {
+  return new Style({
+    image: new Circle({
+      radius: 9,
+      fill: new Fill({ color: colour }),
+      stroke: new Stroke({ color: "#ffffff", width: 2 }),
+    }),
+    text: new Text({ text: initial, font: "700 10px system-ui, sans-serif", fill: new Fill({ color: "#ffffff" }) }),
+  });
+}
+
+export function teammateStyle(colour: string, initial: string): Style[] {
+  return [
+    new Style({ stroke: new Stroke({ color: colour, width: 4 }) }),
+    new Style({
+      geometry: (feature) => inner(feature.getGeometry() as Geometry | undefined),
+      text: new Text({
+        text: initial,
+        font: "700 13px system-ui, sans-serif",
+        fill: new Fill({ color: "#ffffff" }),
+        backgroundFill: new Fill({ color: colour }),
+        padding: [2, 4, 1, 4],
+      }),
+    }),
+  ];
+}
+
+function inner(geometry: Geometry | undefined): Geometry | undefined {
+  return geometry === undefined ? undefined : new Point(getCenter(geometry.getExtent()));
+}
+
+function withAlpha(colour: string, alpha: number): string {
+  const value = Number.parseInt(colour.slice(1), 16);
+  return `rgba(${(value >> 16) & 255},${(value >> 8) & 255},${value & 255},${alpha})`;
+}
+
+let pattern: CanvasPattern | string | null = null;
+
+function hatch(): CanvasPattern | string {
+  if (pattern === null) {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 10;
+    const pen = tile.getContext("2d");
+    if (pen !== null) {
+      pen.strokeStyle = "rgba(255,255,255,0.13)";
+      pen.lineWidth = 1;
+      pen.beginPath();
+      pen.moveTo(0, 10);
+      pen.lineTo(10, 0);
+      pen.stroke();
+    }
+    pattern = pen?.createPattern(tile, "repeat") ?? "rgba(255,255,255,0.04)";
+  }
+  return pattern;
+}

@@ -1,0 +1,126 @@
+/** Sends changes in order until each is acknowledged; survives lost connections, killed servers and reloads. */
+import type { Annotation } from "../protocol/entities";
+import { ApiError } from "./http";
+
+export interface Outgoing {
+  readonly id: string;
+}
+
+export interface OutboxEvents<T extends Outgoing> {
+  send(op: T): Promise<Annotation>;
+  saved(op: T, annotation: Annotation): void;
+  /** Refused for good; the change is rolled back. */
+  refused(op: T, error: ApiError): void;
+  /** Somebody else was faster; the outbox waits until `resolve`. */
+  conflict(op: T, current: unknown): void;
+  busy(sending: boolean): void;
+}
+
+const FIRST_WAIT_MS = 300;
+const LONGEST_WAIT_MS = 10_000;
+
+export class Outbox<T extends Outgoing> {
+  private queue: T[] = [];
+  private running = false;
+  private halted = false;
+  private wake: (() => void) | null = null;
+
+  constructor(
+    private readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
+    private readonly key: string,
+    private readonly events: OutboxEvents<T>,
+  ) {}
+
+  /** Changes that an earlier page of this browser could not send any more. */
+  restore(): readonly T[] {
+    const kept = this.storage.getItem(this.key);
+    if (kept === null) return [];
+    this.queue = JSON.parse(kept) as T[];
+    return this.queue;
+  }
+
+  add(op: T): void {
+    this.queue.push(op);
+    this.keep();
+    void this.run();
+  }
+
+  /** Goes on at once instead of waiting for the next try. */
+  retryNow(): void {
+    this.wake?.();
+    void this.run();
+  }
+
+  /** After a conflict: drops the change, or replaces it by one made on the newer version. */
+  resolve(id: string, replacement: T | null): void {
+    this.queue = this.queue.flatMap((op) => (op.id === id ? (replacement === null ? [] : [replacement]) : [op]));
+    this.halted = false;
+    this.keep();
+    void this.run();
+  }
+
+  /** Drops what else was to be done to something that turned out not to be changeable. */
+  drop(matches: (op: T) => boolean): readonly T[] {
+    const gone = this.queue.filter(matches);
+    this.queue = this.queue.filter((op) => !matches(op));
+    this.keep();
+    return gone;
+  }
+
+  async run(): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    let wait = FIRST_WAIT_MS;
+    while (!this.halted) {
+      const op = this.queue[0];
+      if (op === undefined) break;
+      this.events.busy(true);
+      try {
+        const annotation = await this.events.send(op);
+        this.done(op);
+        this.events.saved(op, annotation);
+        wait = FIRST_WAIT_MS;
+      } catch (reason) {
+        if (!(reason instanceof ApiError)) throw reason;
+        if (mayPass(reason)) {
+          await this.pause(wait * (0.5 + Math.random()));
+          wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+        } else if (reason.code === "annotation.conflict") {
+          this.halted = true;
+          this.events.conflict(op, reason.details["current"]);
+        } else {
+          this.done(op);
+          this.events.refused(op, reason);
+        }
+      }
+    }
+    this.running = false;
+    this.events.busy(false);
+  }
+
+  private done(op: T): void {
+    this.queue = this.queue.filter((one) => one.id !== op.id);
+    this.keep();
+  }
+
+  private keep(): void {
+    if (this.queue.length === 0) this.storage.removeItem(this.key);
+    else this.storage.setItem(this.key, JSON.stringify(this.queue));
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.wake = null;
+  }
+}
+
+/** Whether the same request may succeed later: the network, the server or a limit was in the way. */
+function mayPass(error: ApiError): boolean {
+  return error.status === 0 || error.status >= 500 || error.status === 429 || error.status === 408;
+}

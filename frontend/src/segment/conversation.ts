@@ -1,0 +1,222 @@
+/** The click conversation: prompts in, the newest answer out; nothing is lost with the connection. */
+import type { Geometry } from "../geo/geometry";
+import type { Bbox, LonLat } from "../geo/lonlat";
+import { decodeLine } from "../geo/polyline";
+import { newId } from "../model/ids";
+import type { ClientMessage, PromptPoint, ServerMessage, SuggestionMessage } from "../protocol/socket";
+import type { Candidate, Draft } from "../store/state";
+import type { Store } from "../store/store";
+
+const NO_ANSWER_MS = 15_000;
+const HOVER_MS = 60;
+
+export class Conversation {
+  private promptSeq = 0;
+  private hoverWaiting: LonLat | null = null;
+  private hoverTimer: ReturnType<typeof setTimeout> | null = null;
+  private hoverSeq = 0;
+  private watchdog: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    private readonly store: Store,
+    private readonly send: (message: ClientMessage) => boolean,
+  ) {}
+
+  addPoint(lonlat: LonLat, label: 0 | 1): void {
+    const draft = this.draftOrNew();
+    if (draft === null) return;
+    this.ask({ ...draft, points: [...draft.points, { lon: lonlat[0], lat: lonlat[1], label }] });
+  }
+
+  setBox(box: Bbox): void {
+    const draft = this.draftOrNew();
+    if (draft !== null) this.ask({ ...draft, box });
+  }
+
+  /** Takes the last prompt back; the draft goes with its only one. */
+  undoPrompt(): boolean {
+    const { draft } = this.store.get();
+    if (draft === null) return false;
+    if (draft.points.length > 0) {
+      const points = draft.points.slice(0, -1);
+      if (points.length === 0 && draft.box === null) this.clear();
+      else this.ask({ ...draft, points });
+    } else this.clear();
+    return true;
+  }
+
+  /** Shows the next candidate. */
+  cycle(by: 1 | -1): void {
+    this.store.update((state) => {
+      const { draft } = state;
+      if (draft === null || draft.candidates.length < 2) return state;
+      const count = draft.candidates.length;
+      return { ...state, draft: { ...draft, chosen: (draft.chosen + by + count) % count } };
+    });
+  }
+
+  clear(): void {
+    const { draft } = this.store.get();
+    this.unwatch();
+    if (draft !== null) this.send({ type: "prompt.clear", draft: draft.id });
+    this.store.set({ draft: null });
+    this.endHover();
+  }
+
+  /** The connection is back: what was asked and not answered is asked again. */
+  resume(): void {
+    const { draft } = this.store.get();
+    if (draft !== null && draft.phase !== "shown") this.ask(draft);
+  }
+
+  /** Previews what a click here would give; at most one question is under way. */
+  hover(lonlat: LonLat): void {
+    this.hoverWaiting = lonlat;
+    if (this.hoverTimer === null) this.sendHover();
+  }
+
+  endHover(): void {
+    this.hoverWaiting = null;
+    if (this.hoverTimer !== null) clearTimeout(this.hoverTimer);
+    this.hoverTimer = null;
+    this.hoverSeq = 0;
+    if (this.store.get().preview !== null) this.store.set({ preview: null });
+  }
+
+  receive(message: ServerMessage): void {
+    switch (message.type) {
+      case "suggestion":
+        if (message.hover) this.showPreview(message);
+        else this.show(message);
+        break;
+      case "suggestion.pending":
+        this.change(message.promptSeq, {
+          phase: "encoding",
+          readyAt: Date.now() + message.seconds * 1000,
+        });
+        this.unwatch();
+        break;
+      case "suggestion.failed":
+        this.unwatch();
+        this.change(message.promptSeq, { phase: "failed", problem: message.error.message });
+        break;
+      default:
+    }
+  }
+
+  private draftOrNew(): Draft | null {
+    const { draft, activeRaster } = this.store.get();
+    if (activeRaster === null) return null;
+    if (draft !== null && draft.raster === activeRaster) return draft;
+    return {
+      id: newId(),
+      raster: activeRaster,
+      points: [],
+      box: null,
+      promptSeq: 0,
+      phase: "waiting",
+      readyAt: null,
+      candidates: [],
+      chosen: 0,
+      window: null,
+      windowOutline: [],
+      model: null,
+      recipe: "",
+      startedAt: Date.now(),
+      problem: null,
+    };
+  }
+
+  private ask(draft: Draft): void {
+    this.endHover();
+    this.promptSeq += 1;
+    const asked: Draft = { ...draft, promptSeq: this.promptSeq, phase: "waiting", problem: null, readyAt: null };
+    this.store.set({ draft: asked });
+    this.send(submit(asked, this.promptSeq, asked.points, asked.box, false));
+    this.watch();
+  }
+
+  /** An answer that never comes, though the connection stands, is asked for again. */
+  private watch(): void {
+    this.unwatch();
+    this.watchdog = setTimeout(() => this.resume(), NO_ANSWER_MS);
+  }
+
+  private unwatch(): void {
+    if (this.watchdog !== null) clearTimeout(this.watchdog);
+    this.watchdog = null;
+  }
+
+  private sendHover(): void {
+    const { activeRaster, draft } = this.store.get();
+    const at = this.hoverWaiting;
+    this.hoverTimer = null;
+    if (at === null || activeRaster === null) return;
+    this.hoverWaiting = null;
+    this.promptSeq += 1;
+    this.hoverSeq = this.promptSeq;
+    const base = draft ?? { id: newId(), raster: activeRaster, points: [], box: null };
+    const points = [...base.points, { lon: at[0], lat: at[1], label: 1 as const }];
+    this.send(submit(base, this.promptSeq, points, base.box, true));
+    this.hoverTimer = setTimeout(() => this.sendHover(), HOVER_MS);
+  }
+
+  private showPreview(message: SuggestionMessage): void {
+    const geometry = message.candidates[0] === undefined ? null : candidateOf(message.candidates[0]).geometry;
+    const preview = this.store.get().preview;
+    if (this.hoverSeq === 0 || (preview !== null && message.promptSeq < preview.promptSeq)) return;
+    this.store.set({ preview: geometry === null ? null : { promptSeq: message.promptSeq, geometry } });
+  }
+
+  private show(message: SuggestionMessage): void {
+    const candidates = message.candidates.map(candidateOf);
+    this.unwatch();
+    this.change(message.promptSeq, {
+      phase: candidates.length > 0 ? "shown" : "failed",
+      candidates,
+      chosen: message.chosen,
+      window: { col: message.window.col, row: message.window.row, size: message.window.size },
+      windowOutline: message.window.polygon.map(([lon = 0, lat = 0]) => [lon, lat] as const),
+      model: message.model,
+      recipe: message.recipe,
+      readyAt: null,
+      problem: message.hint ?? null,
+    });
+  }
+
+  /** Changes the draft if this is the answer to its newest prompts; stale answers are dropped. */
+  private change(promptSeq: number, fields: Partial<Draft>): void {
+    this.store.update((state) =>
+      state.draft?.promptSeq === promptSeq ? { ...state, draft: { ...state.draft, ...fields } } : state,
+    );
+  }
+}
+
+function submit(
+  draft: Pick<Draft, "id" | "raster">,
+  promptSeq: number,
+  points: readonly PromptPoint[],
+  box: Bbox | null,
+  hover: boolean,
+): ClientMessage {
+  return {
+    type: "prompt.submit",
+    promptSeq,
+    draft: draft.id,
+    raster: draft.raster,
+    points,
+    box,
+    hover,
+    feedback: true,
+  };
+}
+
+function candidateOf(said: SuggestionMessage["candidates"][number]): Candidate {
+  const parts = said.rings.map((rings) => rings.map((ring) => decodeLine(ring).map(([lon, lat]) => [lon, lat])));
+  const only = parts[0];
+  const geometry: Geometry =
+    parts.length === 1 && only !== undefined
+      ? { type: "Polygon", coordinates: only }
+      : { type: "MultiPolygon", coordinates: parts };
+  return { geometry, score: said.score, area_m2: said.area_m2, index: said.index };
+}

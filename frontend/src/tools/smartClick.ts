@@ -1,0 +1,81 @@
+/** Smart click and box: points and boxes become suggestions. */
+import { acceptDraft } from "../commands/acceptDraft";
+import type { Context } from "../commands/context";
+import type { Bbox, LonLat, ScreenPoint } from "../geo/lonlat";
+import { distance, type Key, type MapPort, type Tool } from "./tool";
+
+const BOX_PX = 6;
+
+/** `alwaysBox`: the box tool; otherwise a drag makes a box and a click a point. */
+export function smartClick(alwaysBox: boolean): (context: Context, map: MapPort) => Tool {
+  return (context, map) => {
+    let from: { lonlat: LonLat; screen: ScreenPoint } | null = null;
+    const { conversation, store } = context;
+    return {
+      cursor: "crosshair",
+      down(pointer) {
+        if (pointer.secondary) return false;
+        from = pointer;
+        return true;
+      },
+      drag(pointer) {
+        if (from === null || distance(from.screen, pointer.screen) < BOX_PX) return;
+        store.set({
+          sketch: { kind: "polygon", points: corners(map, from.screen, pointer.screen), pointer: null, startedAt: 0 },
+        });
+      },
+      up(pointer) {
+        const start = from;
+        from = null;
+        if (store.get().sketch !== null) store.set({ sketch: null });
+        if (start === null) return;
+        if (distance(start.screen, pointer.screen) >= BOX_PX)
+          conversation.setBox(boxOf(corners(map, start.screen, pointer.screen)));
+        else if (!alwaysBox) conversation.addPoint(start.lonlat, pointer.alt ? 0 : 1);
+      },
+      click(pointer) {
+        if (pointer.secondary && !alwaysBox) conversation.addPoint(pointer.lonlat, 0);
+      },
+      move(pointer) {
+        if (pointer.shift) conversation.hover(pointer.lonlat);
+        else if (store.get().preview !== null) conversation.endHover();
+      },
+      key: (key) => draftKey(context, key),
+      exit() {
+        conversation.clear();
+      },
+    };
+  };
+}
+
+function draftKey(context: Context, { key, shift }: Key): boolean {
+  const { conversation, store } = context;
+  const { draft } = store.get();
+  switch (key) {
+    case "Enter":
+      return acceptDraft(context);
+    case "Escape":
+      if (draft === null) return false;
+      conversation.clear();
+      return true;
+    case "Tab":
+      if (draft === null) return false;
+      conversation.cycle(shift ? -1 : 1);
+      return true;
+    case "z":
+    case "Backspace":
+      return conversation.undoPrompt();
+    default:
+      return false;
+  }
+}
+
+function corners(map: MapPort, a: ScreenPoint, b: ScreenPoint): LonLat[] {
+  return [map.toLonLat(a), map.toLonLat({ x: b.x, y: a.y }), map.toLonLat(b), map.toLonLat({ x: a.x, y: b.y })];
+}
+
+function boxOf(points: readonly LonLat[]): Bbox {
+  const lons = points.map(([lon]) => lon);
+  const lats = points.map(([, lat]) => lat);
+  return [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)];
+}
