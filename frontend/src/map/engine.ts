@@ -92,7 +92,8 @@ export class MapEngine implements MapPort {
   }
 
   toScreen(lonlat: readonly [number, number]): { x: number; y: number } {
-    const [x = -1e6, y = -1e6] = this.map.getPixelFromCoordinate(mapFromLonLat(lonlat));
+    const pixel: number[] | null = this.map.getPixelFromCoordinate(mapFromLonLat(lonlat)); // null before the first frame
+    const [x = -1e6, y = -1e6] = pixel ?? [];
     return { x, y };
   }
 
