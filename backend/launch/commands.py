@@ -69,6 +69,7 @@ COMMANDS: dict[str, Callable[[Paths, Console], int]] = {
     "check": quality.check,
     "test": suite.test,
     "bench": suite.bench,
+    "manage": serve.manage,
     "lock": quality.lock,
     "clean-data": clean_data,
 }

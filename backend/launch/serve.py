@@ -3,6 +3,8 @@
 import contextlib
 import http.client
 import os
+import shlex
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -60,6 +62,21 @@ def serve(paths: Paths, console: Console, *, developing: bool) -> int:
             console.say("\nStopped before everything was up; the next run goes on from here.")
     console.say("Everything that was started is stopped; your data stays.")
     return 0
+
+
+def manage(paths: Paths, console: Console) -> int:
+    """`make manage DO="createsuperuser"`: one of Django's management commands, on the right database."""
+    wanted = shlex.split(os.environ.get("DO", ""))
+    if not wanted:
+        raise LaunchError('Say what to do: make manage DO="createsuperuser"; DO=help lists the commands.')
+    bench = Bench.of(paths, console)
+    setup.prepare_folders(paths)
+    with contextlib.ExitStack() as at_end:
+        setup.install_programs(bench)
+        database = setup.ensure_database(bench)
+        at_end.callback(database.stop)
+        env = setup.server_environment(paths, database.url)
+        return subprocess.run([paths.python, "manage.py", *wanted], cwd=paths.root, env=env, check=False).returncode
 
 
 def _prepare(bench: Bench, at_end: contextlib.ExitStack, *, developing: bool) -> tuple[Layout, Database, str]:
