@@ -86,7 +86,7 @@ class RasterFrame:
         lon, lat = np.unwrap(ring[:, 0], period=360), ring[:, 1]
         if abs(lon[-1] - lon[0]) > 180:
             return shapely.box(-180, lat.min(), 180, 90) if lat.mean() > 0 else shapely.box(-180, -90, 180, lat.max())
-        lon -= 360 * np.round((lon.min() + lon.max()) / 720)
+        lon -= 360 * np.ceil(((lon.min() + lon.max()) / 2 - 180) / 360)  # its middle in (-180, 180]
         return Polygon(np.column_stack([lon, lat]))
 
     def pixel_size_m(self) -> tuple[float, float]:

@@ -126,14 +126,16 @@ def preparation_ended(job: Job) -> None:
 def delete(raster: Raster, *, actor: User) -> None:
     """Removes a raster and its files; annotations drawn on it stay."""
     with transaction.atomic():
-        job = open_job(raster.id, "prepare")
+        raster_id = raster.id
+        # Held first, so that nobody draws on it meanwhile; the event last, as every change takes its locks.
+        Raster.objects.select_for_update().filter(id=raster_id).first()
+        job = open_job(raster_id, "prepare")
         if job is not None:
             jobs.cancel(job.id)
-        events.record(
-            raster.project_id, "raster.deleted", {"id": str(raster.id)}, actor_id=actor.id, subject_id=raster.id
-        )
-        raster_id = raster.id
         raster.delete()
+        events.record(
+            raster.project_id, "raster.deleted", {"id": str(raster_id)}, actor_id=actor.id, subject_id=raster_id
+        )
         transaction.on_commit(partial(_remove_files, [raster_id]))
 
 
