@@ -97,7 +97,10 @@ class Conversation:
         until = time.monotonic() + ENCODE_TIMEOUT
         while True:
             try:
-                return await pool().run(priority, lambda: segmentation.suggest(raster, _prompts(message), previous))
+                return await pool().run(
+                    priority,
+                    lambda: segmentation.suggest(raster, _prompts(message), previous, wanted=message.candidate),
+                )
             except NotEncodedError as missing:
                 if time.monotonic() > until:
                     raise Unavailable(
@@ -179,7 +182,7 @@ def _suggestion_json(message: PromptSubmit, suggestion: Suggestion, began: float
         "draft": str(message.draft),
         "hover": message.hover,
         "candidates": suggestion.candidates,
-        "chosen": 0,
+        "chosen": suggestion.chosen,
         "window": suggestion.window,
         "model": {"name": suggestion.model, "hash": suggestion.model_hash[:16]},
         "recipe": suggestion.recipe[:16],

@@ -25,6 +25,7 @@ class PromptSubmit:
     box: tuple[float, float, float, float] | None
     hover: bool
     feedback: bool
+    candidate: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def _read_prompt(said: Mapping[str, Any]) -> PromptSubmit:
         box=None if box is None else _box(box),
         hover=_flag(said.get("hover", False)),
         feedback=_flag(said.get("feedback", False)),
+        candidate=_candidate(said.get("candidate")),
     )
 
 
@@ -141,6 +143,12 @@ def _number(said: Any) -> float:
     return float(said)
 
 
+def _candidate(said: Any) -> int | None:
+    if said is not None and (isinstance(said, bool) or said not in (0, 1, 2, 3)):
+        raise ValueError("a candidate is 0 to 3")
+    return None if said is None else int(said)
+
+
 def _flag(said: Any) -> bool:
     if not isinstance(said, bool):
         raise ValueError("not true or false")
@@ -159,7 +167,9 @@ def _invalid(message: str) -> Invalid:
 
 CLIENT_MESSAGES: dict[str, Kind] = {
     "prompt.submit": Kind(
-        frozenset({"promptSeq", "draft", "raster", "points", "box", "hover", "feedback"}), _read_prompt, Role.ANNOTATOR
+        frozenset({"promptSeq", "draft", "raster", "points", "box", "hover", "feedback", "candidate"}),
+        _read_prompt,
+        Role.ANNOTATOR,
     ),
     "prompt.clear": Kind(frozenset({"draft"}), lambda said: PromptClear(_uuid(said["draft"])), Role.ANNOTATOR),
     "presence.update": Kind(frozenset({"cursor", "raster", "editing"}), _read_presence, Role.VIEWER),

@@ -23,10 +23,11 @@ from ml.decode import OnnxDecoder, PromptError, PromptSet
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
 from ml.frames import FrameError, RasterFrame, geodesic_area_m2, model_from_pixel
 from ml.models import InstalledModel
-from ml.vectorize import polygon_from_logits
+from ml.vectorize import MAX_VERTICES, polygon_from_logits
 from ml.windows import Window, choose_window
 
 READY_SECONDS = 1.0
+COARSE_VERTICES = 48
 
 
 class NotEncodedError(Exception):
@@ -58,6 +59,7 @@ class Suggestion:
     """What is offered: candidates best first as the wire has them, where they come from, and what they took."""
 
     candidates: list[dict[str, Any]]
+    chosen: int
     window: dict[str, Any]
     model: str
     model_hash: str
@@ -67,8 +69,18 @@ class Suggestion:
     hint: str = ""
 
 
-def suggest(raster: Raster, prompts: Prompts, previous: Memory | None = None, *, best_only: bool = False) -> Suggestion:
+def suggest(
+    raster: Raster,
+    prompts: Prompts,
+    previous: Memory | None = None,
+    *,
+    best_only: bool = False,
+    wanted: int | None = None,
+) -> Suggestion:
     """A suggestion for prompts on a viewable raster.
+
+    The first candidate, or the one whose output index is `wanted`, has its full outline; the others a coarse one
+    for looking at, so that an answer stays within 1 to 2 KB.
 
     Raises `NotEncodedError`; `prompt.outside` for prompts off the raster; `prompt.invalid`; `raster.not_viewable`.
     """
@@ -88,9 +100,17 @@ def suggest(raster: Raster, prompts: Prompts, previous: Memory | None = None, *,
     tracing = time.perf_counter()
     positive = [pixel[i] for i, point in enumerate(prompts.points) if point[2] == 1]
     offered = decoded.candidates[:1] if best_only else decoded.candidates
-    candidates = []
+    full = wanted if wanted in {candidate.index for candidate in offered} else offered[0].index
+    candidates: list[dict[str, Any]] = []
     for candidate in offered:
-        shape = polygon_from_logits(candidate.logits, window, width=frame.width, height=frame.height, points=positive)
+        shape = polygon_from_logits(
+            candidate.logits,
+            window,
+            width=frame.width,
+            height=frame.height,
+            points=positive,
+            max_vertices=MAX_VERTICES if candidate.index == full else COARSE_VERTICES,
+        )
         if shape is None:
             continue
         lonlat = frame.lonlat_geometry_from_pixel(shape)
@@ -103,8 +123,10 @@ def suggest(raster: Raster, prompts: Prompts, previous: Memory | None = None, *,
             }
         )
     done = time.perf_counter()
+    chosen = next((i for i, candidate in enumerate(candidates) if candidate["index"] == full), 0)
     return Suggestion(
         candidates=candidates,
+        chosen=chosen,
         window=_window_json(raster, window),
         model=model.name,
         model_hash=model.sha256,

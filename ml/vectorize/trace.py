@@ -19,7 +19,7 @@ MIN_PART_PX2 = 4.0
 MIN_PART_SHARE = 0.05  # of the largest part
 MIN_HOLE_PX2 = 4.0
 MIN_HOLE_SHARE = 0.002  # of its part
-MAX_VERTICES = 400  # beyond it the tolerance is raised: nobody edits more by hand, and an answer stays small
+MAX_VERTICES = 160  # beyond it the tolerance is raised: nobody edits more by hand, and an answer stays small
 MAX_TOLERANCE_PX = 4.0
 
 Ring = npt.NDArray[np.float64]
@@ -33,18 +33,19 @@ def polygon_from_logits(
     height: int,
     points: npt.ArrayLike = (),
     simplify_px: float = SIMPLIFY_PX,
+    max_vertices: int = MAX_VERTICES,
 ) -> Polygon | MultiPolygon | None:
     """The mask's outline in raster pixel coordinates, clipped to the raster; None where there is no mask.
 
     `logits` (n, n) cover the window; above 0 is inside. `points` (N, 2), raster pixels, are the positive prompts:
     the parts that hold them are kept, and every part of at least a twentieth of the largest. The tolerance of the
     simplification (Douglas-Peucker) is in raster pixels; it shrinks for small objects (2 % of the side) and grows
-    up to 4 px for outlines of more than 400 vertices.
+    up to 4 px for outlines of more than `max_vertices`.
     """
     parts = _kept_parts(_rings(logits, window), np.asarray(points, dtype=np.float64).reshape(-1, 2))
     if not parts:
         return None
-    simple = _simplified(parts, simplify_px)
+    simple = _simplified(parts, simplify_px, max_vertices)
     if window.col + window.size > width or window.row + window.size > height:
         simple = shapely.intersection(simple, shapely.box(0, 0, width, height))
     return _polygons_only(simple)
@@ -83,14 +84,14 @@ def _kept_parts(outlines: list[list[Ring]], points: npt.NDArray[np.float64]) -> 
     return kept
 
 
-def _simplified(parts: list[Polygon], tolerance: float) -> BaseGeometry:
+def _simplified(parts: list[Polygon], tolerance: float, max_vertices: int) -> BaseGeometry:
     side = math.sqrt(max(part.area for part in parts))
     fitting = min(tolerance, 0.02 * side)
     whole: BaseGeometry = MultiPolygon(parts) if len(parts) > 1 else parts[0]
     simple = whole
     while fitting <= MAX_TOLERANCE_PX:
         simple = shapely.simplify(whole, fitting, preserve_topology=True)
-        if shapely.get_num_coordinates(simple) <= MAX_VERTICES:
+        if shapely.get_num_coordinates(simple) <= max_vertices:
             break
         fitting *= 1.6
     return simple

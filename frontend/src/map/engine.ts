@@ -92,7 +92,8 @@ export class MapEngine implements MapPort {
   }
 
   toScreen(lonlat: readonly [number, number]): { x: number; y: number } {
-    const pixel: number[] | null = this.map.getPixelFromCoordinate(mapFromLonLat(lonlat)); // null before the first frame
+    // OpenLayers says null before the first frame, its types do not.
+    const pixel = this.map.getPixelFromCoordinate(mapFromLonLat(lonlat)) as number[] | null;
     const [x = -1e6, y = -1e6] = pixel ?? [];
     return { x, y };
   }

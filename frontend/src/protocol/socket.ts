@@ -95,6 +95,7 @@ export type ClientMessage =
       readonly box: readonly [number, number, number, number] | null;
       readonly hover: boolean;
       readonly feedback: boolean;
+      readonly candidate?: number;
     }
   | { readonly type: "prompt.clear"; readonly draft: string }
   | {

@@ -45,14 +45,17 @@ export class Conversation {
     return true;
   }
 
-  /** Shows the next candidate. */
+  /** Shows the next candidate at once, and asks for its full outline: all but the first come coarse. */
   cycle(by: 1 | -1): void {
-    this.store.update((state) => {
-      const { draft } = state;
-      if (draft === null || draft.candidates.length < 2) return state;
-      const count = draft.candidates.length;
-      return { ...state, draft: { ...draft, chosen: (draft.chosen + by + count) % count } };
-    });
+    const { draft } = this.store.get();
+    if (draft === null || draft.candidates.length < 2) return;
+    const count = draft.candidates.length;
+    const chosen = (draft.chosen + by + count) % count;
+    this.promptSeq += 1;
+    this.store.set({ draft: { ...draft, chosen, promptSeq: this.promptSeq } });
+    const candidate = draft.candidates[chosen]?.index;
+    const message = submit(draft, this.promptSeq, draft.points, draft.box, false);
+    this.send(candidate === undefined ? message : { ...message, candidate });
   }
 
   clear(): void {
@@ -198,7 +201,7 @@ function submit(
   points: readonly PromptPoint[],
   box: Bbox | null,
   hover: boolean,
-): ClientMessage {
+): Extract<ClientMessage, { type: "prompt.submit" }> {
   return {
     type: "prompt.submit",
     promptSeq,
