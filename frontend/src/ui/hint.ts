@@ -1,52 +1,58 @@
-/** What the status bar says: what the next click will do. */
-import type { ParseKeys } from "i18next";
+/** What the next click or key does, in words, from the state alone. */
+import { i18n } from "../i18n";
 import type { State } from "../store/state";
 
-export interface Hint {
-  readonly key: ParseKeys;
-  readonly values: Readonly<Record<string, string | number>>;
-  /** The server's own words, where it said some. */
-  readonly text?: string;
-}
-
-export function hintOf(state: State): Hint {
-  if (state.activeRaster === null) return say("hint.noRaster");
-  if (state.role === "viewer") return say("hint.viewer");
+export function hintOf(state: State): string {
+  const t = i18n.t.bind(i18n);
+  if (!state.loaded) return t("hint.loading");
+  if (state.review && state.tool !== "edit") return t("hint.review");
+  if (state.activeRaster === null && state.annotations.size === 0) return t("hint.noRaster");
+  if (state.role === "viewer") return t("hint.viewer");
   switch (state.tool) {
+    case "select":
+      return t(state.selected === null ? "hint.select" : "hint.selected");
     case "click":
     case "box":
-      return draftHint(state);
+      return smartHint(state);
     case "polygon":
     case "line":
-      return state.sketch === null ? say(`hint.${state.tool}`) : say("hint.sketch");
+      return drawHint(state);
     case "edit":
-      return say(state.selected === null ? "hint.editNothing" : "hint.edit");
-    case "select":
-      if (state.review) return say("hint.review");
-      return say(state.selected === null ? "hint.select" : "hint.selected");
+      return t(state.selected === null ? "hint.editNone" : "hint.edit");
   }
 }
 
-function draftHint({ draft, tool }: State): Hint {
-  if (draft === null) return say(tool === "box" ? "hint.box" : "hint.click");
+function smartHint({ draft, tool, classes, activeClass, activeRaster }: State): string {
+  const t = i18n.t.bind(i18n);
+  const fitting = classes.filter((one) => one.geometry_type === "polygon");
+  const labelClass = fitting.find((one) => one.id === activeClass) ?? fitting[0];
+  if (activeRaster === null) return t("hint.noRaster");
+  if (labelClass === undefined) return t("hint.noClass.polygon");
+  if (draft === null) return t(tool === "box" ? "hint.box" : "hint.click", { name: labelClass.name });
   switch (draft.phase) {
     case "waiting":
-      return say("hint.waiting");
-    case "encoding":
-      return say("hint.encoding");
-    case "failed":
-      return draft.problem === null ? say("hint.failed") : { key: "hint.failed", values: {}, text: draft.problem };
-    case "shown": {
-      const score = draft.candidates[draft.chosen]?.score ?? 0;
-      return say("hint.shown", {
-        number: draft.chosen + 1,
-        count: draft.candidates.length,
-        score: Math.round(score * 100),
-      });
+      return t("hint.waiting");
+    case "encoding": {
+      const seconds = draft.readyAt === null ? 0 : Math.ceil((draft.readyAt - Date.now()) / 1000);
+      return seconds > 0 ? t("hint.encodingFor", { n: seconds }) : t("hint.encoding");
     }
+    case "failed":
+      return draft.problem ?? t("hint.failed");
+    case "shown":
+      if (draft.candidates.length === 0) return draft.problem ?? t("hint.nothing");
+      return t(draft.candidates.length > 1 ? "hint.shownSeveral" : "hint.shown", {
+        name: labelClass.name,
+        chosen: draft.chosen + 1,
+        total: draft.candidates.length,
+        score: Math.round(100 * (draft.candidates[draft.chosen]?.score ?? 0)),
+      });
   }
 }
 
-function say(key: ParseKeys, values: Hint["values"] = {}): Hint {
-  return { key, values };
+function drawHint({ tool, sketch, classes }: State): string {
+  const t = i18n.t.bind(i18n);
+  const kind = tool === "line" ? "line" : "polygon";
+  if (!classes.some((one) => one.geometry_type === kind)) return t(`hint.noClass.${kind}`);
+  if (sketch === null) return t(`hint.${kind}Start`);
+  return t(sketch.points.length < (kind === "polygon" ? 3 : 2) ? "hint.drawMore" : `hint.${kind}End`);
 }

@@ -94,7 +94,7 @@ export const projects = {
       status_changes_requested: "asked for changes to {{shape}}",
       raster_created: "added the raster “{{name}}”",
       raster_changed: "changed the raster “{{name}}”",
-      raster_state: "reports the raster “{{name}}” as {{state}}",
+      raster_state: "The raster “{{name}}” is {{state}}",
       raster_deleted: "removed a raster",
       class_created: "added the class “{{name}}”",
       class_changed: "changed the class “{{name}}”",

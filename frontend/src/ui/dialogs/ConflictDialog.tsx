@@ -44,15 +44,11 @@ export function ConflictDialog() {
           {t("conflict.keptInHistory")}
         </Alert>
         <Group justify="flex-end" gap="sm">
-          <Button
-            variant="default"
-            onClick={() => actions.resolveConflict(conflict.id, "theirs")}
-            data-testid="conflict-theirs"
-          >
+          <Button variant="default" onClick={() => actions.resolveConflict("theirs")} data-testid="conflict-theirs">
             {t("conflict.takeTheirs")}
           </Button>
           <Button
-            onClick={() => actions.resolveConflict(conflict.id, "mine")}
+            onClick={() => actions.resolveConflict("mine")}
             disabled={theirs.deleted}
             data-testid="conflict-mine"
             data-autofocus

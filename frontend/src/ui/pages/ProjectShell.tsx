@@ -34,11 +34,14 @@ export function ProjectShell({ MapView }: { readonly MapView: ComponentType }) {
   useTitle(project.data?.name ?? "");
   useHotkeys([["shift+?", toggleKeys]]);
 
+  const onMap = screen === "map" || screen === "review";
+  const reviewing = screen === "review";
   useEffect(() => {
     if (known === undefined) return undefined;
     actions.openProject(known);
     return () => actions.closeProject();
   }, [actions, known]);
+  useEffect(() => actions.setReview(reviewing), [actions, known, reviewing]);
 
   if (project.error instanceof ApiError && project.error.status === 404) {
     return (
@@ -67,12 +70,11 @@ export function ProjectShell({ MapView }: { readonly MapView: ComponentType }) {
       </Center>
     );
   }
-  const onMap = screen === "map" || screen === "review";
   return (
     <div className={page["frame"]}>
       <TopBar projectId={projectId} projectName={project.data.name} onKeys={toggleKeys} />
       <ConnectionBanner />
-      <MapScreen projectId={projectId} MapView={MapView} shown={onMap} review={screen === "review"} />
+      <MapScreen projectId={projectId} MapView={MapView} shown={onMap} review={reviewing} />
       {screen === "data" && <DataScreen projectId={projectId} />}
       {screen === "activity" && <ActivityScreen projectId={projectId} />}
       {screen === "settings" && <SettingsScreen projectId={projectId} />}

@@ -1,4 +1,4 @@
-/** Says what went wrong behind a change, in the server's words. */
+/** Shows what the store has to say once, such as a refused change. */
 import { notifications } from "@mantine/notifications";
 import { useEffect } from "react";
 import { useNotice } from "../project";
@@ -6,7 +6,7 @@ import { useNotice } from "../project";
 export function Notices() {
   const notice = useNotice();
   useEffect(() => {
-    if (notice !== null) notifications.show({ message: notice.message, color: "red", autoClose: 8000 });
+    if (notice !== null) notifications.show({ color: "orange", message: notice.message, autoClose: 8000 });
   }, [notice]);
   return null;
 }

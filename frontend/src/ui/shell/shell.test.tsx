@@ -130,7 +130,7 @@ describe("a conflict", () => {
     const { person } = show(<ConflictDialog />);
     expect(await screen.findByTestId("conflict-dialog")).toHaveTextContent("Different: attributes.");
     await person.click(screen.getByTestId("conflict-theirs"));
-    expect(actions.resolveConflict).toHaveBeenCalledExactlyOnceWith(mine.id, "theirs");
+    expect(actions.resolveConflict).toHaveBeenCalledExactlyOnceWith("theirs");
   });
 
   it("with a deletion lets only the deletion stand", async () => {

@@ -19,8 +19,9 @@ export function startReading(): void {
   for (const name of Object.keys(actions)) Reflect.deleteProperty(actions, name);
 }
 
-export const actions = new Proxy({} as Record<keyof Actions, ReturnType<typeof vi.fn>>, {
-  get(made, name: keyof Actions) {
+const made: Partial<Record<keyof Actions, ReturnType<typeof vi.fn>>> = {};
+export const actions = new Proxy(made as Record<keyof Actions, ReturnType<typeof vi.fn>>, {
+  get(_, name: keyof Actions) {
     made[name] ??= vi.fn();
     return made[name];
   },
