@@ -20,7 +20,7 @@ from backend.core.clock import now
 from backend.core.errors import Conflict, Invalid
 from backend.events import services as events
 from backend.projects.attributes import clean_values
-from backend.projects.models import LabelClass, Member
+from backend.projects.models import LabelClass, Member, Project
 from backend.projects.policies import not_found
 from backend.rasters.models import Raster
 
@@ -67,16 +67,17 @@ def create(annotation_id: UUID, said: dict[str, Any], *, member: Member) -> tupl
     )
     try:
         with transaction.atomic():
+            _hold(Project, member.project_id, "project")
             _hold(LabelClass, label_class.id, "class")
             if annotation.raster_id is not None:
                 _hold(Raster, annotation.raster_id, "raster")
             annotation.save(force_insert=True)
             _revise(annotation, annotation_id, "created", member)
             _tell(annotation, "annotation.created", member, annotation_id)
-    except IntegrityError as error:
+    except IntegrityError:
         known = _said_before(annotation_id, said_hash, member)  # the same was said twice at once
         if known is None:
-            raise not_found("project") from error  # it went in the meantime
+            raise
         return known, False
     return annotation, True
 
@@ -261,7 +262,7 @@ def _raster(project_id: UUID, raster_id: UUID | None) -> Raster | None:
     return row
 
 
-def _hold(model: type[LabelClass] | type[Raster], row_id: UUID, noun: str) -> None:
+def _hold(model: type[Project | LabelClass | Raster], row_id: UUID, noun: str) -> None:
     """Keeps a row that is about to be referred to from being removed until this transaction ends.
 
     Without it the reference would only fail at commit. Raises `<noun>.not_found` when it is gone already.

@@ -5,7 +5,9 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from psycopg.errors import DeadlockDetected
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -79,6 +81,8 @@ def translate(error: Exception) -> errors.EdgewiseError | None:  # noqa: PLR0911
         return errors.NotFound()
     if isinstance(error, drf.Throttled):
         return errors.TooMany()
+    if isinstance(error, OperationalError) and isinstance(error.__cause__, DeadlockDetected):
+        return errors.Unavailable("Two changes stood in each other's way. Try again.", code="server.busy")
     if isinstance(error, drf.MethodNotAllowed):
         return errors.Invalid(f"{error.detail}", code="request.method_not_allowed")
     return None

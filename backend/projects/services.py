@@ -49,11 +49,14 @@ def delete_project(project: Project, confirm_name: str) -> None:
             "Type the project's name to confirm. Its rasters, annotations and history go with it.",
             code="project.not_confirmed",
         )
+    project_id = project.id
     with transaction.atomic():
+        # Held first, so that nothing is added meanwhile; the events last, as every change takes its locks.
+        Project.objects.select_for_update().filter(id=project_id).first()
         for clean in on_delete:
-            clean(project.id)
-        events.forget_project(project.id)
+            clean(project_id)
         project.delete()
+        events.forget_project(project_id)
 
 
 def add_member(project_id: UUID, user: User, role: Role, *, actor: User) -> Member:
