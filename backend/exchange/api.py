@@ -1,9 +1,12 @@
 """The addresses of exports."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.http import FileResponse, HttpResponseBase
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +23,7 @@ from backend.projects.policies import not_found, require_member
 
 CONTENT_TYPES = {"geojson": "application/geo+json", "gpkg": "application/geopackage+sqlite3"}
 MAX_LISTED = 200
+PIECE_BYTES = 1024 * 1024
 
 
 class ExportsView(APIView):
@@ -65,12 +69,19 @@ class DownloadView(APIView):
         file = services.file_of(export)
         if not file.is_file():
             raise Conflict("This export is not finished. Wait for its progress bar.", code="export.not_ready")
-        response = FileResponse(
-            file.open("rb"), as_attachment=True, filename=export.filename, content_type=CONTENT_TYPES[export.format]
-        )
+        response = StreamingHttpResponse(_pieces(file), content_type=CONTENT_TYPES[export.format])
+        response["Content-Length"] = str(file.stat().st_size)
+        response["Content-Disposition"] = f'attachment; filename="{export.filename}"'
         response["X-Content-Type-Options"] = "nosniff"
         response["Cache-Control"] = "private, no-store"
         return response
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    """The file piece by piece; read in threads, since the server would else hold all of it in memory."""
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece
 
 
 def _export(request: Request, export_id: UUID) -> Export:
