@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.core.errors import Invalid
+from backend.core.errors import Conflict, Invalid
 from backend.projects.models import Role
 from backend.projects.policies import not_found, require_member
 from backend.rasters import selectors, services, tiles, uploads
@@ -127,7 +127,7 @@ class TileJsonView(APIView):
         """TileJSON 3.0.0, for this server and for a GIS."""
         raster, _ = _raster(request, raster_id, Role.VIEWER)
         if raster.state != Raster.State.VIEWABLE or raster.footprint is None:
-            raise not_found("raster")
+            raise Conflict("This raster is not prepared yet. Wait until it can be viewed.", code="raster.not_viewable")
         west, south, east, north = raster.footprint.extent
         url = request.build_absolute_uri(f"/api/rasters/{raster.id}/tiles/") + "{z}/{x}/{y}"
         return Response(
