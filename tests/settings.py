@@ -4,4 +4,4 @@ import os
 
 os.environ.setdefault("EDGEWISE_MODE", "test")
 
-from backend.config.settings import *  # noqa: E402, F403
+from backend.config.settings import *  # noqa: F403

@@ -70,7 +70,7 @@ def judge(paths: Paths, console: Console, node: Node) -> bool:
 
 def tools(paths: Paths, node: Node) -> list[Tool]:
     """Every tool; the slow ones first, so that two at a time end together."""
-    env = setup.server_environment(paths, NO_DATABASE, with_path_first(paths.python.parent))
+    env = {**with_path_first(paths.python.parent), "DATABASE_URL": NO_DATABASE, "EDGEWISE_MODE": "test"}
     browser = with_path_first(node.folder)
     programs = paths.frontend / "node_modules" / ".bin"
 
