@@ -30,5 +30,7 @@ export default defineConfig(({ command }) => ({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/ui/testing/setup.ts"],
     restoreMocks: true,
+    // Two busy cores: a slow render is not a wrong one.
+    testTimeout: 30_000,
   },
 }));

@@ -1,5 +1,6 @@
 /** What the next click or key does, in words, from the state alone. */
 import { i18n } from "../i18n";
+import { mayEdit } from "../commands/context";
 import type { State } from "../store/state";
 
 export function hintOf(state: State): string {
@@ -10,7 +11,8 @@ export function hintOf(state: State): string {
   if (state.role === "viewer") return t("hint.viewer");
   switch (state.tool) {
     case "select":
-      return t(state.selected === null ? "hint.select" : "hint.selected");
+      if (state.selected === null) return t("hint.select");
+      return t(mayEdit(state, state.selected) ? "hint.selected" : "hint.selectedFixed");
     case "click":
     case "box":
       return smartHint(state);

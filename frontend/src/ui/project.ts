@@ -1,5 +1,6 @@
 /** The open project as panels see it: what they read from the store, what they ask of commands. */
 import { useCallback, useMemo, useSyncExternalStore } from "react";
+import { acceptDraft } from "../commands/acceptDraft";
 import { changeAttributes, changeClass, deleteAnnotation } from "../commands/edit";
 import { redo, undo } from "../commands/history";
 import { setStatus } from "../commands/review";
@@ -55,6 +56,13 @@ export const useNotice = () => useSlice((state) => state.notice);
 export const useTool = () => useSlice((state) => state.tool);
 export const useActiveClassId = () => useSlice((state) => state.activeClass);
 export const useDraft = () => useSlice((state) => state.draft);
+/** The class an accepted draft gets: the chosen one if it takes polygons, else the first that does. */
+export const useDraftClass = () =>
+  useSlice(({ classes, activeClass }) => {
+    const fitting = classes.filter((one) => one.geometry_type === "polygon");
+    return fitting.find((one) => one.id === activeClass) ?? fitting[0] ?? null;
+  });
+
 export const useHint = () => useSlice(hintOf);
 export const useMapFacts = () => useSlice((state) => state.facts);
 export const useMapExtent = () => useSlice((state) => state.facts?.extent ?? null);
@@ -106,6 +114,10 @@ export interface Actions {
   openRaster(id: string): void;
   chooseClass(id: string): void;
   chooseTool(name: ToolName): void;
+  /** Shows another candidate of the draft. */
+  chooseCandidate(index: number): void;
+  acceptDraft(): void;
+  clearDraft(): void;
   undo(): void;
   redo(): void;
   select(id: string | null): void;
@@ -138,6 +150,15 @@ const actions: Actions = {
     }),
   chooseClass: (id) => withContext((context) => chooseClass(context, id)),
   chooseTool: (name) => withContext((context) => chooseTool(context, name)),
+  chooseCandidate: (index) =>
+    withContext(({ conversation, store }) => {
+      const { draft } = store.get();
+      if (draft === null || index === draft.chosen || draft.candidates[index] === undefined) return;
+      // At most three candidates: every other one is a step away, forwards or backwards.
+      conversation.cycle((draft.chosen + 1) % draft.candidates.length === index ? 1 : -1);
+    }),
+  acceptDraft: () => withContext(acceptDraft),
+  clearDraft: () => withContext(({ conversation }) => conversation.clear()),
   undo: () => withContext(undo),
   redo: () => withContext(redo),
   select: (id) => withContext((context) => select(context, id)),

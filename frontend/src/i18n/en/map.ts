@@ -23,6 +23,7 @@ export const map = {
     },
     select: "Click a shape to select it · double click edits its vertices",
     selected: "Drag to move · 1–9 changes the class · Delete removes · Esc deselects",
+    selectedFixed: "Only a reviewer can change this shape · Esc deselects",
     click: "Click an object to outline it as {{name}} · drag for a box · hold Shift to preview",
     box: "Drag a box around an object to outline it as {{name}}",
     waiting: "Looking for the object",
@@ -41,6 +42,12 @@ export const map = {
     editNone: "Click the shape you want to edit",
     edit: "Drag a corner · drag the middle of an edge to add one · Alt click removes one · Enter ends",
     review: "A accepts · R returns with a reason · F fixes · N next · B back",
+  },
+  draft: {
+    title: "The draft",
+    candidate: "Candidate {{n}}: {{area}}",
+    accept: "Accept as {{name}}",
+    clear: "Clear",
   },
   shell: {
     otherProjects: "Other projects",

@@ -80,7 +80,7 @@ export const projects = {
     earlierCount: "Showing the latest {{n}} of {{total}} changes",
     today: "Today",
     yesterday: "Yesterday",
-    shape: "a {{name}}",
+    shape: "a {{name}} shape",
     shapeOfGone: "a shape",
     words: {
       annotation_created: "drew {{shape}}",

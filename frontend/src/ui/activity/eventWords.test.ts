@@ -15,7 +15,7 @@ describe("an event in words", () => {
   it("names the class of a shape and leads to it", () => {
     const annotation = exampleAnnotation();
     expect(eventWords(event("annotation.created", { annotation }), classes)).toEqual({
-      words: "drew a Building",
+      words: "drew a Building shape",
       annotationId: annotation.id,
       alone: false,
     });
@@ -23,14 +23,14 @@ describe("an event in words", () => {
 
   it("tells a clicked shape from a drawn one", () => {
     const annotation = exampleAnnotation({ provenance: { kind: "suggested" } });
-    expect(said("annotation.created", { annotation })).toBe("clicked a Building");
+    expect(said("annotation.created", { annotation })).toBe("clicked a Building shape");
   });
 
   it.each([
-    ["submitted", "submitted a Building"],
-    ["accepted", "accepted a Building"],
-    ["changes_requested", "asked for changes to a Building"],
-    ["draft", "took back a Building"],
+    ["submitted", "submitted a Building shape"],
+    ["accepted", "accepted a Building shape"],
+    ["changes_requested", "asked for changes to a Building shape"],
+    ["draft", "took back a Building shape"],
   ] as const)("a status of %s is %s", (status, words) => {
     expect(said("annotation.status_changed", { annotation: exampleAnnotation({ status }) })).toBe(words);
   });

@@ -46,7 +46,11 @@ export function InvitePage() {
         user === null ? { username: username.trim(), display_name: displayName.trim(), password } : {},
       ),
     onSuccess: async ({ project_id }) => {
-      await client.invalidateQueries();
+      // Not the invitation itself: it is used up now.
+      await Promise.all([
+        client.invalidateQueries({ queryKey: keys.session }),
+        client.invalidateQueries({ queryKey: keys.projects }),
+      ]);
       await navigate(`/projects/${project_id}/map`);
     },
   });

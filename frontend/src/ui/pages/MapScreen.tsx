@@ -13,6 +13,7 @@ import { EmptyState } from "../parts/EmptyState";
 import { Section } from "../parts/Section";
 import { useActions, useLoaded, useRasters, useTool } from "../project";
 import { ReviewStrip } from "../review/ReviewStrip";
+import { DraftBar } from "../shell/DraftBar";
 import { StatusBar } from "../shell/StatusBar";
 import { ToolRail } from "../shell/ToolRail";
 import classes from "./MapScreen.module.css";
@@ -42,6 +43,7 @@ export function MapScreen({ projectId, MapView, shown, review }: MapScreenProps)
         {(!review || tool === "edit") && <ToolRail />}
         <div className={classes["map"]}>
           <MapView />
+          <DraftBar />
           <NoRaster projectId={projectId} />
         </div>
         <aside className={classes["panel"]} data-closed={!panelOpen || undefined} aria-label={t("shell.panel")}>

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { EMPTY, type State } from "../store/state";
+import { hintOf } from "./hint";
+import { exampleAnnotation, exampleClass, exampleRaster, exampleUser } from "./testing/examples";
+
+const shape = exampleAnnotation();
+const candidate = { geometry: { type: "Point" as const, coordinates: [7, 46] }, area_m2: 1 };
+const draft: NonNullable<State["draft"]> = {
+  id: "d",
+  raster: exampleRaster().id,
+  points: [],
+  box: null,
+  promptSeq: 1,
+  phase: "shown",
+  readyAt: null,
+  candidates: [],
+  chosen: 0,
+  window: null,
+  windowOutline: [],
+  model: null,
+  recipe: "",
+  startedAt: 0,
+  problem: null,
+};
+
+function hint(change: Partial<State>): string {
+  return hintOf({
+    ...EMPTY,
+    loaded: true,
+    role: "annotator",
+    activeRaster: exampleRaster().id,
+    classes: [exampleClass()],
+    tool: "click",
+    ...change,
+  });
+}
+
+describe("the status bar's words", () => {
+  it("name the class a click will make", () => {
+    expect(hint({})).toContain("outline it as Building");
+    const field = exampleClass({ id: "c2", name: "Field" });
+    expect(hint({ classes: [exampleClass(), field], activeClass: "c2" })).toContain("as Field");
+  });
+
+  it("say what is missing before a click can work", () => {
+    expect(hint({ activeRaster: null })).toContain("Add a raster");
+    expect(hint({ classes: [] })).toContain("no polygon class");
+    expect(hint({ tool: "line" })).toContain("no line class");
+  });
+
+  it("follow the draft", () => {
+    expect(hint({ draft: { ...draft, phase: "waiting" } })).toContain("Looking for");
+    expect(hint({ draft: { ...draft, phase: "encoding" } })).toContain("encoded first");
+    expect(hint({ draft: { ...draft, phase: "failed", problem: "The model is away." } })).toBe("The model is away.");
+    expect(hint({ draft })).toContain("Nothing found");
+    const candidates = [0.91, 0.4].map((score, index) => ({ ...candidate, score, index }));
+    expect(hint({ draft: { ...draft, candidates, chosen: 1 } })).toContain("candidate 2 of 2 (40 %)");
+  });
+
+  it("tell a selected shape that may be moved from one that may not", () => {
+    const seen = (status: "draft" | "accepted") => ({
+      tool: "select" as const,
+      selected: shape.id,
+      confirmed: new Map([[shape.id, { ...shape, status }]]),
+      me: exampleUser(),
+    });
+    expect(hint(seen("draft"))).toContain("Drag to move");
+    expect(hint(seen("accepted"))).toContain("Only a reviewer");
+  });
+
+  it("give the keys of review, and those of editing while a shape is fixed", () => {
+    expect(hint({ review: true, tool: "select" })).toContain("A accepts");
+    expect(hint({ review: true, tool: "edit", selected: shape.id })).toContain("Drag a corner");
+  });
+});
