@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +11,7 @@ from rest_framework.views import APIView
 
 from backend.annotations import selectors, services
 from backend.annotations.models import Annotation
+from backend.annotations.pages import page
 from backend.annotations.serializers import Change, Guard, NewAnnotation, read_filters, read_number
 from backend.core.errors import Invalid
 from backend.events.selectors import event_json, events_since, last_seq
@@ -22,21 +24,19 @@ MAX_EVENTS = 1000
 class AnnotationsView(APIView):
     """`/api/projects/{id}/annotations`."""
 
-    def get(self, request: Request, project_id: UUID) -> Response:
+    def get(self, request: Request, project_id: UUID) -> HttpResponse:
         """A page of the project's annotations."""
         require_member(request.user, project_id)
         query = request.query_params
         seq = last_seq(project_id)  # before the rows: whoever replays from here misses nothing
-        page = selectors.page(
+        found = page(
             project_id,
             read_filters(query),
             query.get("order", "created"),
             query.get("cursor", ""),
             read_number(query, "limit", 500),
         )
-        return Response(
-            {"annotations": page.annotations, "seq": seq, "next_cursor": page.next_cursor, "total": page.total}
-        )
+        return HttpResponse(found.json(seq), content_type="application/json")
 
 
 class AnnotationView(APIView):

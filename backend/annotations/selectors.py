@@ -1,31 +1,19 @@
-"""Reads annotations: one, many by filters, counts; and says them as the wire has them."""
+"""Reads annotations: one, its history, those that pass filters, counts; and says them as the wire has them."""
 
-import base64
-import binascii
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import shapely
-from django.contrib.gis.db.models.functions import AsGeoJSON
 from django.contrib.gis.geos import GEOSGeometry, Polygon
-from django.db.models import Count, Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Q, QuerySet, Sum
 
 from backend.accounts.models import User
-from backend.annotations.geometry import DECIMALS
 from backend.annotations.models import Annotation, Revision, Status
 from backend.core.clock import iso
-from backend.core.errors import Invalid
 from backend.projects.policies import not_found
-
-ORDERS = {"created": "created_at", "updated": "updated_at", "area": "area_m2", "score": "score"}
-MAX_LIMIT = 2000
-MAX_CURSOR = 200
-WORST = float("-inf")  # where work without a score stands among the scored
 
 
 @dataclass(frozen=True)
@@ -40,15 +28,6 @@ class Filters:
     statuses: Sequence[str] = ()
     classes: Sequence[UUID] = ()
     authors: Sequence[UUID] = ()
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of annotations as JSON, where the next one begins, and how many there are in all."""
-
-    annotations: list[dict[str, Any]]
-    next_cursor: str | None
-    total: int
 
 
 def annotation_of(annotation_id: UUID) -> Annotation:
@@ -83,36 +62,14 @@ def filtered(project_id: UUID, filters: Filters) -> QuerySet[Annotation]:
     return rows
 
 
-def page(project_id: UUID, filters: Filters, order: str, cursor: str, limit: int) -> Page:
-    """One page. Raises `annotation.invalid_query` for an unknown order or a cursor that was not given out."""
-    sign = "-" if order.startswith("-") else ""
-    column = ORDERS.get(order.removeprefix("-"))
-    if column is None:
-        raise _bad_query(f"Order by one of {', '.join(ORDERS)}, or with - before it.")
-    rows = filtered(project_id, filters)
-    total = rows.count()
-    key = column
-    if column == "score":
-        rows, key = rows.annotate(rank=Coalesce("score", Value(WORST))), "rank"
-    if cursor:
-        rows = rows.filter(_after(key, sign == "-", *_read_cursor(column, cursor)))
-    ordered = rows.order_by(f"{sign}{key}", f"{sign}id")
-    limit = max(1, min(limit, MAX_LIMIT))
-    found = list(_with_geojson(ordered)[: limit + 1])
-    shown = found[:limit]
-    next_cursor = _write_cursor(getattr(shown[-1], key), shown[-1].id) if len(found) > limit else None
-    return Page([annotation_json(row) for row in shown], next_cursor, total)
-
-
 def annotation_json(annotation: Annotation) -> dict[str, Any]:
     """An annotation as the wire has it."""
-    said = getattr(annotation, "geojson", None)
     return {
         "id": str(annotation.id),
         "project": str(annotation.project_id),
         "raster": str(annotation.raster_id) if annotation.raster_id else None,
         "label_class": str(annotation.label_class_id),
-        "geometry": json.loads(said) if said is not None else geometry_json(annotation.geometry),
+        "geometry": geometry_json(annotation.geometry),
         "attributes": annotation.attributes,
         "status": annotation.status,
         "version": annotation.version,
@@ -190,39 +147,3 @@ def stats(project_id: UUID) -> dict[str, Any]:
         ],
         "by_author": [{"user": person_json(people[row["author_id"]]), "count": row["count"]} for row in by_author],
     }
-
-
-def _with_geojson(rows: QuerySet[Annotation]) -> QuerySet[Annotation]:
-    """The geometry as text made by PostGIS: far cheaper for a long list than building objects of it."""
-    with_text = rows.annotate(geojson=AsGeoJSON("geometry", precision=DECIMALS)).defer("geometry")
-    return with_text.select_related("author", "updated_by")
-
-
-def _after(column: str, descending: bool, value: Any, row_id: UUID) -> Q:
-    sign = "lt" if descending else "gt"
-    return Q(**{f"{column}__{sign}": value}) | (Q(**{column: value}) & Q(**{f"id__{sign}": row_id}))
-
-
-def _write_cursor(value: Any, row_id: UUID) -> str:
-    said = value.isoformat() if isinstance(value, datetime) else value
-    return base64.urlsafe_b64encode(json.dumps([said, str(row_id)]).encode()).decode()
-
-
-def _read_cursor(column: str, cursor: str) -> tuple[Any, UUID]:
-    try:
-        said, row_id = json.loads(base64.urlsafe_b64decode(cursor[:MAX_CURSOR].encode("ascii")))
-        value = _moment(said) if column.endswith("_at") else float(said)
-        return value, UUID(row_id)
-    except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
-        raise _bad_query("This cursor was not given out here. Begin with the first page.") from error
-
-
-def _moment(said: str) -> datetime:
-    moment = datetime.fromisoformat(said)
-    if moment.tzinfo is None:
-        raise ValueError("a moment without its zone")
-    return moment
-
-
-def _bad_query(message: str) -> Invalid:
-    return Invalid(message, code="annotation.invalid_query")
