@@ -88,7 +88,9 @@ def tools(paths: Paths, node: Node) -> list[Tool]:
         script("browser: unused code (knip)", "knip"),
         python("format (ruff format)", "-m", "ruff", "format", "--check", "."),
         python("lint (ruff)", "-m", "ruff", "check", "."),
-        Tool("import rules (import-linter)", (str(paths.venv / "bin" / "lint-imports"),), paths.root, env),
+        python(
+            "import rules (import-linter)", "-c", "from importlinter.cli import lint_imports_command as lint; lint()"
+        ),
         python("unused code (vulture)", "-m", "vulture"),
         python("migrations", "-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run"),
         python("docker-compose.yml", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/test_compose.py"),

@@ -1,6 +1,8 @@
 """Runs one program of the set-up with its words in a log file, and shows their end only when it fails."""
 
+import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from pathlib import Path
 from backend.launch.errors import StepFailed
 
 TAIL_LINES = 12
+PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class Shell:
     ) -> str:
         """Runs to the end and gives what was printed; raises StepFailed with the last lines otherwise.
 
-        As another user the program gets a session of its own and `/` to stand in, since that user
-        may not be able to reach the current folder.
+        The program gets a session of its own; when we are interrupted it is ended with all that it started.
+        As another user it stands in `/`, since that user may not be able to reach the current folder.
         """
         command = [str(part) for part in argv]
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -39,21 +42,25 @@ class Shell:
             log.flush()
             start = log.tell()
             try:
-                code = subprocess.run(
+                process = subprocess.Popen(
                     command,
                     cwd=cwd or ("/" if user else None),
                     env=None if env is None else dict(env),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    check=False,
-                    start_new_session=user is not None,
+                    start_new_session=True,
                     user=user.uid if user else None,
                     group=user.gid if user else None,
                     extra_groups=[] if user else None,
-                ).returncode
+                )
             except FileNotFoundError as error:
                 raise StepFailed(what, f"{command[0]} is not there", self.log, hint) from error
+            try:
+                code = process.wait()
+            except BaseException:
+                _end(process)
+                raise
             log.seek(start)
             said = log.read().decode(errors="replace")
         if code:
@@ -68,6 +75,17 @@ class OsUser:
     name: str
     uid: int
     gid: int
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C first, so that a package manager leaves nothing half done; then for good."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE_SECONDS)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:

@@ -2,11 +2,14 @@
 
 import errno
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 from io import StringIO
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -14,6 +17,7 @@ from backend.launch import commands, setup
 from backend.launch.console import Console
 from backend.launch.errors import LaunchError, NoDisk, StepFailed
 from backend.launch.locks import Lock
+from backend.launch.machine import is_alive
 from backend.launch.paths import Paths
 from backend.launch.shell import Shell
 
@@ -177,3 +181,28 @@ def test_steps_are_lines_with_a_tick_or_a_cross_and_seconds() -> None:
     good, bad = out.getvalue().splitlines()
     assert good.split() == ["ok", "Tables", "1.2", "s"]
     assert bad.split() == ["NO", "Demo", "0.5", "s"]
+
+
+def test_an_interrupted_step_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    note = tmp_path / "helper"
+    code = (
+        "import pathlib, subprocess, sys, time\n"
+        "helper = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"pathlib.Path({str(note)!r}).write_text(str(helper.pid))\n"
+        "time.sleep(60)\n"
+    )
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    Timer(1.5, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Shell(tmp_path / "log").run("Building", [sys.executable, "-c", code])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    deadline = time.monotonic() + 5
+    while is_alive(int(note.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(int(note.read_text()))
