@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -170,8 +170,6 @@ def free_port() -> int:
 def _kill(process: subprocess.Popen[bytes] | None) -> None:
     if process is None:
         return
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)  # its children too: uvicorn's workers, a conversion
-    except ProcessLookupError:
-        pass
     process.wait()
