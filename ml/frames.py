@@ -46,8 +46,8 @@ class RasterFrame:
     def pixel_from_lonlat(self, lonlat: npt.ArrayLike) -> Coordinates:
         """Pixel coordinates of lon/lat; raises `FrameError` where the CRS cannot express the place."""
         coordinates = _project(self._to_raster, lonlat)
-        if self._centre_degrees is not None:  # the same place lies at -170 and at 190: take the one in the raster
-            coordinates[:, 0] += 360 * np.round((self._centre_degrees - coordinates[:, 0]) / 360)
+        if self.centre_degrees is not None:  # the same place lies at -170 and at 190: take the one in the raster
+            coordinates[:, 0] += 360 * np.round((self.centre_degrees - coordinates[:, 0]) / 360)
         return self.pixel_from_raster(coordinates)
 
     def lonlat_from_pixel(self, pixel: npt.ArrayLike) -> Coordinates:
@@ -104,7 +104,7 @@ class RasterFrame:
         return max(1.0, math.sqrt(8 * EARTH_RADIUS_M * 0.05 / metres))
 
     @cached_property
-    def _centre_degrees(self) -> float | None:
+    def centre_degrees(self) -> float | None:
         """The x of the raster's centre when its CRS counts in degrees, else None."""
         if not readable_crs(self.crs).is_geographic:
             return None

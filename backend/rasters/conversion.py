@@ -59,8 +59,10 @@ def _view(order: dict[str, Any], path: Path) -> Path:
     Xml.SubElement(root, "SRS").text = order["crs"]
     a, b, c, d, e, f = order["transform"]
     Xml.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in (c, a, b, f, d, e))
-    if order.get("as_float32"):
-        for band in root.findall("VRTRasterBand"):
+    for band in root.findall("VRTRasterBand"):
+        for element in band.findall("Metadata"):  # old statistics, and odd numbers of bits
+            band.remove(element)
+        if order.get("as_float32"):
             band.set("dataType", "Float32")
     tree.write(path)
     return path

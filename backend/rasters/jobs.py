@@ -121,7 +121,7 @@ def _teller(job_id: UUID) -> Callable[[float], None]:
 
     def tell(share: float) -> None:
         nonlocal last
-        done = INSPECTED + int(share * (CONVERTED - INSPECTED))
+        done = INSPECTED + int(share * (CONVERTED - INSPECTED - 1))
         if done > last:
             last = done
             jobs.progress(job_id, done=done)

@@ -50,11 +50,11 @@ def register_file(project_id: UUID, path: str, name: str, *, actor: User) -> Ras
 
 def uploaded(raster: Raster, *, actor: User) -> None:
     """The file has arrived whole: have it prepared."""
-    raster.state = Raster.State.INSPECTING
-    raster.error = None
-    raster.save(update_fields=["state", "error"])
-    told(raster, "raster.changed", actor.id)
-    _prepare(raster, actor)
+    with transaction.atomic():
+        raster.state, raster.error = Raster.State.INSPECTING, None
+        raster.save(update_fields=["state", "error"])
+        told(raster, "raster.changed", actor.id)
+        _prepare(raster, actor)
 
 
 def give_crs(raster: Raster, crs: str, *, actor: User) -> Raster:

@@ -18,6 +18,8 @@ from backend.rasters.selectors import raster_frame
 from ml.frames import FrameError, RasterFrame, lonlat_from_map
 
 WEB = rasterio.CRS.from_epsg(3857)
+# The same, but its longitudes run on past 180: for rasters in degrees that do so too.
+WEB_OVER = rasterio.CRS.from_proj4("+proj=merc +a=6378137 +b=6378137 +units=m +nadgrids=@null +over +no_defs")
 HALF_WORLD_M = math.pi * 6_378_137
 OVERVIEW_SLACK = 1.2  # the coarsest overview that is at most this much coarser than wanted
 TOLERANCE_PX = 0.05  # how far GDAL's quick transform may stray, in pixels of the tile
@@ -44,15 +46,14 @@ def read_tile(raster: Raster, x: int, y: int, z: int, size: int = 256) -> Pixels
     look = _look_at(raster)
     tile_m = 2 * HALF_WORLD_M / 2**z
     left, top = x * tile_m - HALF_WORLD_M, HALF_WORLD_M - y * tile_m
-    if not _touches(look.extent, left, top, tile_m):
+    turns = _turns(look.extent, left, top, tile_m)
+    if not turns:
         return None
     step = tile_m / size
     level = _level(look, _pixels_per_pixel(look.frame, left + tile_m / 2, top - tile_m / 2, step))
     indexes = list(recipe_of(raster)["bands"])
     bands = list(dict.fromkeys(indexes))
     options: dict[str, Any] = {
-        "crs": WEB,
-        "transform": Affine(step, 0, left, 0, -step, top),
         "width": size,
         "height": size,
         "resampling": Resampling.nearest if raster.palette else Resampling.bilinear,
@@ -60,9 +61,13 @@ def read_tile(raster: Raster, x: int, y: int, z: int, size: int = 256) -> Pixels
     }
     if look.add_alpha:
         options["add_alpha"] = True
-    with WarpedVRT(dataset_of(raster, level), **options) as view:
-        values = view.read(bands)
-        valid = valid_pixels(view, view.read_masks(bands), values)
+    values, valid = np.zeros((len(bands), size, size), np.uint8), np.zeros((size, size), bool)
+    for turn in turns if look.frame.centre_degrees is not None else [0]:
+        options["transform"] = Affine(step, 0, left + turn * 2 * HALF_WORLD_M, 0, -step, top)
+        with WarpedVRT(dataset_of(raster, level), crs=WEB_OVER if turn else WEB, **options) as view:
+            more = view.read(bands)
+            there = valid_pixels(view, view.read_masks(bands), more)
+        values, valid = (np.where(there, more, values), valid | there) if valid.any() else (more, there)
     if not valid.any():
         return None
     return seen(raster, values if bands == indexes else values[[bands.index(band) for band in indexes]], valid)
@@ -97,7 +102,8 @@ def _pixels_per_pixel(frame: RasterFrame, x: float, y: float, step: float) -> fl
     return float(min(np.hypot(*(across - centre)), np.hypot(*(up - centre))))
 
 
-def _touches(extent: tuple[float, float, float, float], left: float, top: float, tile_m: float) -> bool:
+def _turns(extent: tuple[float, float, float, float], left: float, top: float, tile_m: float) -> list[int]:
+    """Moved by how many turns around the world the tile meets the raster."""
     (west, south), (east, north) = lonlat_from_map([[left, top - tile_m], [left + tile_m, top]])
     low_west, low_south, high_east, high_north = extent
     if top >= HALF_WORLD_M:
@@ -105,5 +111,5 @@ def _touches(extent: tuple[float, float, float, float], left: float, top: float,
     if top - tile_m <= -HALF_WORLD_M:
         south = -90.0
     if south > high_north or north < low_south:
-        return False
-    return any(west + turn <= high_east and east + turn >= low_west for turn in (-360, 0, 360))
+        return []
+    return [turn for turn in (-1, 0, 1) if west + 360 * turn <= high_east and east + 360 * turn >= low_west]
