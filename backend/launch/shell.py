@@ -11,7 +11,6 @@ from pathlib import Path
 from backend.launch.errors import StepFailed
 
 TAIL_LINES = 12
-PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,12 @@ class OsUser:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """As Ctrl-C first, so that a package manager leaves nothing half done; then for good."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(PATIENCE_SECONDS)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """Politely first, so that a package manager leaves nothing half done; then for good."""
+    for number, seconds in ((signal.SIGINT, 3.0), (signal.SIGTERM, 20.0), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
