@@ -50,7 +50,7 @@ def check(paths: Paths, console: Console) -> int:
     """Runs the tools; 1 when any of them objects."""
     setup.prepare_folders(paths)
     bench = Bench.of(paths, console)
-    node = setup.install_programs(bench, "test")
+    node = setup.install_programs(bench, "test", build=False)
     return 0 if judge(paths, console, node) else 1
 
 

@@ -72,7 +72,7 @@ def manage(paths: Paths, console: Console) -> int:
     bench = Bench.of(paths, console)
     setup.prepare_folders(paths)
     with contextlib.ExitStack() as at_end:
-        setup.install_programs(bench)
+        setup.install_programs(bench, build=False)
         database = setup.ensure_database(bench)
         at_end.callback(database.stop)
         env = setup.server_environment(paths, database.url)
@@ -86,7 +86,7 @@ def _prepare(bench: Bench, at_end: contextlib.ExitStack, *, developing: bool) ->
     host = os.environ.get("HOST", "").strip() or "127.0.0.1"
     asked = os.environ.get("PORT", "").strip()
     choose_port(host, DEFAULT_PORT, asked)  # says so before the long part
-    node = setup.install_programs(bench)
+    node = setup.install_programs(bench, build=not developing)
     database = setup.ensure_database(bench)
     at_end.callback(database.stop)
     env = setup.server_environment(bench.paths, database.url)

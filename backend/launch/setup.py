@@ -83,8 +83,8 @@ def prepare_folders(paths: Paths, free: Callable[[Path], int] = free_bytes) -> N
         log.replace(log.with_name("setup.log.1"))
 
 
-def install_programs(bench: Bench, lock: str = "run") -> Node:
-    """The Python packages, Node.js and the browser program; one command at a time."""
+def install_programs(bench: Bench, lock: str = "run", *, build: bool = True) -> Node:
+    """The Python packages, Node.js and, unless told otherwise, the built browser program; one command at a time."""
     mutex = Lock(bench.paths.locks / "setup")
     if not mutex.take():
         with bench.console.step("Another command is setting this folder up: waiting"):
@@ -94,7 +94,8 @@ def install_programs(bench: Bench, lock: str = "run") -> Node:
         python_env.ensure_packages(bench.paths, bench.shell, bench.console, lock)
         node = node_env.ensure_node(bench.paths, bench.shell, bench.console)
         frontend.ensure_modules(bench.paths, bench.shell, bench.console, node)
-        frontend.ensure_built(bench.paths, bench.shell, bench.console, node)
+        if build:
+            frontend.ensure_built(bench.paths, bench.shell, bench.console, node)
     finally:
         mutex.release()
     return node
