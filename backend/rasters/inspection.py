@@ -20,7 +20,7 @@ MAX_BANDS = 20
 MAX_BLOCK_BYTES = 256 * 1024 * 1024
 MAX_BLOCKS = 40_000_000
 MAX_OVERVIEWS = 32
-MAX_CLAIM_PER_BYTE = 50_000_000  # claimed pixel bytes per byte of the file: sparse files are fine, absurd ones not
+MAX_CLAIM_PER_BYTE = 1_000_000  # claimed pixel bytes per byte of the file: sparse files are fine, absurd ones not
 DTYPES = {"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"}
 KEPT_DTYPES = {"uint8", "uint16", "int16", "float32"}
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import rasterio
 from django.conf import settings
 from rasterio.enums import MaskFlags, Resampling
+from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
 from backend.rasters.models import Raster
@@ -74,6 +75,9 @@ def dataset_of(raster: Raster, level: int) -> Any:
         return kept[key]
     options = {"overview_level": level - 1} if level else {}
     opened = rasterio.open(data_path(raster.cog_path), driver="GTiff", **options)
+    if not level and (opened.width, opened.height, list(opened.transform)[:6]) != _said(raster):
+        opened.close()
+        raise RasterioIOError("the header is not the one that was written")
     kept[key] = opened
     while len(kept) > HANDLES_PER_THREAD:
         kept.popitem(last=False)[1].close()
@@ -104,6 +108,10 @@ def recipe_of(raster: Raster) -> dict[str, Any]:
     if recipe is None:
         raise ValueError("this raster is not prepared yet")
     return recipe
+
+
+def _said(raster: Raster) -> tuple[int | None, int | None, list[float]]:
+    return raster.width, raster.height, [float(number) for number in raster.transform or []]
 
 
 def _is_shared(dataset: Any) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -14,14 +15,17 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from PIL import Image
+from rasterio.errors import RasterioIOError
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from backend.core.errors import AuthRequired, Invalid, NotFound
+from backend.core.errors import AuthRequired, Invalid, NotFound, Unavailable
 from backend.projects.policies import require_member
 from backend.rasters import reading, warping
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_of
+
+log = logging.getLogger(__name__)
 
 MAX_ZOOM = 26
 THUMBNAIL_PX = 320
@@ -88,12 +92,22 @@ def _allowed(request: HttpRequest, raster_id: UUID) -> Raster:
 
 
 def _rendered(raster: Raster, place: tuple[int, int, int] | None, kind: str) -> bytes:
-    if place is None:
-        small = reading.read_small(raster, THUMBNAIL_PX)
-        return encode(small.rgb, small.valid, kind)
-    z, x, y = place
-    pixels = warping.read_tile(raster, x, y, z)
-    return empty_tile(kind) if pixels is None else encode(pixels.rgb, pixels.valid, kind)
+    try:
+        if place is None:
+            pixels = reading.read_small(raster, THUMBNAIL_PX)
+        else:
+            z, x, y = place
+            found = warping.read_tile(raster, x, y, z)
+            if found is None:
+                return empty_tile(kind)
+            pixels = found
+    except RasterioIOError as error:
+        log.error("The stored picture of raster %s cannot be read: %s", raster.id, error)
+        raise Unavailable(
+            "The stored picture of this raster is damaged. Ask an owner of the project to prepare it again.",
+            code="raster.damaged",
+        ) from error
+    return encode(pixels.rgb, pixels.valid, kind)
 
 
 def _in_grid(z: int, x: int, y: int) -> bool:
