@@ -1,9 +1,10 @@
 """The addresses of exports."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -17,7 +18,6 @@ from backend.core.errors import Conflict, Invalid
 from backend.exchange import services
 from backend.exchange.models import Export
 from backend.jobs.models import Job
-from backend.jobs.selectors import job_json
 from backend.projects.models import Role
 from backend.projects.policies import not_found, require_member
 
@@ -66,22 +66,37 @@ class DownloadView(APIView):
     def get(self, request: Request, export_id: UUID) -> HttpResponseBase:
         """The file, streamed, to be saved."""
         export = _export(request, export_id)
-        file = services.file_of(export)
-        if not file.is_file():
-            raise Conflict("This export is not finished. Wait for its progress bar.", code="export.not_ready")
-        response = StreamingHttpResponse(_pieces(file), content_type=CONTENT_TYPES[export.format])
-        response["Content-Length"] = str(file.stat().st_size)
-        response["Content-Disposition"] = f'attachment; filename="{export.filename}"'
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Cache-Control"] = "private, no-store"
-        return response
+        try:
+            file = services.file_of(export).open("rb")
+        except FileNotFoundError as error:
+            raise Conflict(
+                "There is no file: the export is not finished, or did not end well. Wait, or start another.",
+                code="export.not_ready",
+            ) from error
+        return Download(file, export.filename, CONTENT_TYPES[export.format])
 
 
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
-    """The file piece by piece; read in threads, since the server would else hold all of it in memory."""
-    with path.open("rb") as file:
-        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+class Download(StreamingHttpResponse):
+    """A file to be saved, piece by piece, whichever kind of server sends it."""
+
+    def __init__(self, file: BinaryIO, filename: str, content_type: str) -> None:
+        super().__init__(iter(partial(file.read, PIECE_BYTES), b""), content_type=content_type)
+        self._file = file
+        self["Content-Length"] = str(os.fstat(file.fileno()).st_size)
+        self["Content-Disposition"] = f'attachment; filename="{filename}"'
+        self["X-Content-Type-Options"] = "nosniff"
+        self["Cache-Control"] = "private, no-store"
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Reads in threads; the server would else hold the whole file in memory."""
+        pieces = iter(self)
+        while piece := await asyncio.to_thread(next, pieces, b""):
             yield piece
+
+    def close(self) -> None:
+        """Also when nobody has read a piece."""
+        super().close()
+        self._file.close()
 
 
 def _export(request: Request, export_id: UUID) -> Export:
@@ -112,7 +127,8 @@ def _json(export: Export, job: Job | None) -> dict[str, Any]:
         "created_by": {"id": str(by.id), "display_name": by.display_name or by.username} if by else None,
         "created_at": iso(export.created_at),
         "error": job.error if job else None,
-        "job": job_json(job) if job else None,
+        "job": str(export.job_id) if export.job_id else None,
+        "expires_at": iso(export.created_at + services.KEPT),
     }
 
 

@@ -1,57 +1,113 @@
-"""An export's rows: read from one consistent snapshot, in batches, reprojected, with their properties."""
+"""An export's rows: read from one consistent snapshot, in batches of bounded size, with their properties."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-import shapely
+from django.contrib.gis.db.models.functions import AsGeoJSON, AsWKB
 from django.db import connection, transaction
-from pyproj import CRS, Transformer
-from shapely.geometry.base import BaseGeometry
 
-from backend.annotations.models import Annotation
+from backend.annotations.geometry import DECIMALS
 from backend.annotations.selectors import filtered
 from backend.core.clock import iso
 from backend.exchange.filters import ExportFilters
 from backend.projects.models import LabelClass
 
-BATCH = 500
-LONLAT = "EPSG:4326"
-CURVED_EDGE_DEGREES = 0.01  # about 1 km: longer edges are densified before they are reprojected
+FETCH_ROWS = 200
+BATCH_ROWS, BATCH_BYTES = 2000, 8 * 1024 * 1024
+COLUMNS = (
+    *("id", "shape", "label_class_id", "attributes", "status", "version", "created_at", "updated_at"),
+    *("area_m2", "length_m", "score", "provenance", "raster_id", "raster__name"),
+    *("author__display_name", "author__username", "updated_by__display_name", "updated_by__username"),
+)
+ATTRIBUTE_TYPES = {"text": "string", "choice": "string", "number": "number", "boolean": "boolean"}
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One annotation ready to be written: its id, its geometry in the export's CRS, its properties."""
+    """One annotation to be written: its shape in lon/lat, as GeoJSON text or as WKB, and its properties."""
 
     id: str
-    geometry: BaseGeometry
+    shape: str | bytes
     properties: dict[str, Any]
 
 
-def count(project_id: UUID, filters: ExportFilters) -> int:
-    """How many annotations the filters let through."""
-    return int(filtered_rows(project_id, filters).count())
+class Snapshot:
+    """What an export sees: everything from the same moment, however long it takes and whoever writes meanwhile."""
 
+    def __init__(self, project_id: UUID, filters: ExportFilters) -> None:
+        self._project_id = project_id
+        self._rows = filtered_rows(project_id, filters)
+        self._classes = {row.id: row for row in LabelClass.objects.filter(project_id=project_id)}
+        self.total = int(self._rows.count())
 
-def features(project_id: UUID, filters: ExportFilters, crs: str) -> Iterator[list[Feature]]:
-    """Batches of features, all from the same moment however long it takes; memory does not grow with their number."""
-    classes = {row.id: row.name for row in LabelClass.objects.filter(project_id=project_id)}
-    project = projector(crs)
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        rows = filtered_rows(project_id, filters).select_related("author", "updated_by").order_by("created_at", "id")
+    def batches(self, *, as_text: bool) -> Iterator[list[Feature]]:
+        """The features, oldest first; their shapes as GeoJSON text, else as WKB. Memory does not grow with them."""
+        shape: Any = AsGeoJSON("geometry", precision=DECIMALS) if as_text else AsWKB("geometry")
+        rows = self._rows.annotate(shape=shape).order_by("created_at", "id").values_list(*COLUMNS, named=True)
         batch: list[Feature] = []
-        for row in rows.iterator(chunk_size=BATCH):
-            batch.append(_feature(row, classes, project))
-            if len(batch) == BATCH:
+        size = 0
+        for row in rows.iterator(chunk_size=FETCH_ROWS):
+            batch.append(self._feature(row))
+            size += len(row.shape)
+            if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
                 yield batch
-                batch = []
+                batch, size = [], 0
         if batch:
             yield batch
+
+    def attribute_types(self) -> dict[str, str]:
+        """Each attribute's key with `string`, `number` or `boolean`, in the legend's order.
+
+        What stands in the legend and what is stored must agree, or it is a string: a legend may have changed, and
+        two classes may give one key different types.
+        """
+        types: dict[str, set[str]] = {}
+        for label_class in sorted(self._classes.values(), key=lambda row: (row.order, row.name)):
+            for entry in label_class.attributes:
+                types.setdefault(entry["key"], set()).add(ATTRIBUTE_TYPES.get(entry["type"], "string"))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT pair.key, jsonb_typeof(pair.value) FROM annotations_annotation AS annotation, "
+                "jsonb_each(annotation.attributes) AS pair "
+                "WHERE annotation.project_id = %s AND annotation.deleted_at IS NULL ORDER BY 1, 2",
+                [self._project_id],
+            )
+            for key, kind in cursor.fetchall():
+                types.setdefault(key, set()).add(kind)
+        return {key: kinds.pop() if len(kinds) == 1 else "string" for key, kinds in types.items()}
+
+    def _feature(self, row: Any) -> Feature:
+        label_class = self._classes.get(row.label_class_id)
+        properties = {
+            "class": label_class.name if label_class else "",
+            "status": row.status,
+            "author": row.author__display_name or row.author__username,
+            "updated_by": row.updated_by__display_name or row.updated_by__username,
+            "created_at": iso(row.created_at),
+            "updated_at": iso(row.updated_at),
+            "version": row.version,
+            "area_m2": row.area_m2,
+            "length_m": row.length_m,
+            "source": row.provenance.get("kind"),
+            "model": row.provenance.get("model"),
+            "score": row.score,
+            "raster": row.raster__name,
+            "raster_id": str(row.raster_id) if row.raster_id else None,
+            **{f"attr_{key}": value for key, value in row.attributes.items()},
+        }
+        return Feature(str(row.id), row.shape if isinstance(row.shape, str) else bytes(row.shape), properties)
+
+
+@contextmanager
+def snapshot(project_id: UUID, filters: ExportFilters) -> Iterator[Snapshot]:
+    """The project at this moment. Nothing else may be written on this thread's connection while it is open."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield Snapshot(project_id, filters)
 
 
 def filtered_rows(project_id: UUID, filters: ExportFilters) -> Any:
@@ -60,37 +116,3 @@ def filtered_rows(project_id: UUID, filters: ExportFilters) -> Any:
     if filters.area is not None:
         rows = rows.filter(geometry__intersects=filters.area)
     return rows
-
-
-def projector(crs: str) -> Any:
-    """A function from lon/lat geometries to the CRS; the same geometry for lon/lat itself."""
-    if CRS.from_user_input(crs).equals(CRS.from_epsg(4326)):
-        return lambda geometry: geometry
-    transformer = Transformer.from_crs(LONLAT, crs, always_xy=True)
-
-    def project(geometry: BaseGeometry) -> BaseGeometry:
-        dense = shapely.segmentize(geometry, CURVED_EDGE_DEGREES)
-        return shapely.transform(dense, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
-
-    return project
-
-
-def _feature(row: Annotation, classes: dict[UUID, str], project: Any) -> Feature:
-    provenance = row.provenance or {}
-    properties = {
-        "class": classes.get(row.label_class_id, ""),
-        "status": row.status,
-        "author": row.author.display_name or row.author.username,
-        "updated_by": row.updated_by.display_name or row.updated_by.username,
-        "created_at": iso(row.created_at),
-        "updated_at": iso(row.updated_at),
-        "version": row.version,
-        "area_m2": row.area_m2,
-        "length_m": row.length_m,
-        "source": provenance.get("kind", ""),
-        "model": provenance.get("model"),
-        "score": row.score,
-        "raster": str(row.raster_id) if row.raster_id else None,
-        **{f"attr_{key}": value for key, value in row.attributes.items()},
-    }
-    return Feature(str(row.id), project(shapely.from_wkb(bytes(row.geometry.wkb))), properties)

@@ -1,6 +1,7 @@
 """What of a project is exported, and in which CRS; checked when it is asked for."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from backend.core.errors import Invalid
 from ml.frames import FrameError, readable_crs
 
 KEYS = {"label_class", "status", "bbox", "area", "raster"}
+CODE = re.compile(r"[A-Z]{3,8}:[0-9A-Z]{1,12}\Z")
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,20 @@ def read(said: object) -> ExportFilters:
 
 
 def read_crs(said: object) -> str:
-    """A CRS as `AUTHORITY:code`, or as WKT. Raises `export.invalid_crs`."""
+    """A CRS as `AUTHORITY:code`: one on the ground, in degrees or metres or the like. Raises `export.invalid_crs`.
+
+    Only a code is taken: a text for PROJ could name files on the server, and a file's reader may not know it.
+    """
+    code = said.strip().upper() if isinstance(said, str) else ""
+    if not CODE.match(code):
+        raise _invalid_crs("Give the coordinate system as a code such as EPSG:32633.")
     try:
-        known = readable_crs(str(said)[:2000])
+        known = readable_crs(code)
     except FrameError as error:
-        raise Invalid(
-            "PROJ does not know this coordinate system. Give a code such as EPSG:32633.", code="export.invalid_crs"
-        ) from error
-    authority = known.to_authority()
-    return ":".join(authority) if authority else str(said)[:200]
+        raise _invalid_crs(f"PROJ does not know {code}. Give a code such as EPSG:32633.") from error
+    if len(known.axis_info) != 2 or not (known.is_geographic or known.is_projected):
+        raise _invalid_crs(f"{code} is not a two-dimensional system of the ground. Give one such as EPSG:32633.")
+    return code
 
 
 def for_row(said: dict[str, Any]) -> dict[str, Any]:
@@ -68,3 +75,7 @@ def for_row(said: dict[str, Any]) -> dict[str, Any]:
 
 def _invalid(message: str) -> Invalid:
     return Invalid(message, code="export.invalid", details={"fields": {"filters": [message]}})
+
+
+def _invalid_crs(message: str) -> Invalid:
+    return Invalid(message, code="export.invalid_crs", details={"fields": {"crs": [message]}})

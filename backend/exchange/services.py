@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,15 +14,16 @@ from django.db import transaction
 
 from backend.accounts.models import User
 from backend.core.clock import now
-from backend.core.errors import Conflict, Invalid
+from backend.core.errors import Conflict, Invalid, TooMany
 from backend.exchange import filters
-from backend.exchange.features import count
+from backend.exchange.features import filtered_rows
 from backend.exchange.models import Export
 from backend.jobs import services as jobs
 from backend.jobs.models import Job
 from backend.projects.models import Project
 
 OPEN_EXPORTS = 5
+KEPT = timedelta(days=14)
 
 
 def ask(project: Project, said: dict[str, Any], *, actor: User) -> Export:
@@ -34,7 +37,7 @@ def ask(project: Project, said: dict[str, Any], *, actor: User) -> Export:
     with transaction.atomic():
         open_jobs = Job.objects.filter(kind="export", project_id=project.id, state__in=Job.OPEN, created_by=actor)
         if open_jobs.count() >= OPEN_EXPORTS:
-            raise Conflict("Several of your exports are under way. Wait for one to end.", code="export.too_many")
+            raise TooMany("Several of your exports are under way. Wait for one to end.", code="export.too_many")
         export = Export.objects.create(
             project=project,
             format=kind,
@@ -48,7 +51,7 @@ def ask(project: Project, said: dict[str, Any], *, actor: User) -> Export:
             "exchange.export",
             project_id=project.id,
             created_by_id=actor.id,
-            total=count(project.id, wanted),
+            total=filtered_rows(project.id, wanted).count(),
             params={"export": str(export.id)},
         )
         export.job_id = job.id
@@ -61,10 +64,23 @@ def delete(export: Export) -> None:
     with transaction.atomic():
         job = Job.objects.filter(id=export.job_id, state__in=Job.OPEN).first() if export.job_id else None
         if job is not None:
-            jobs.cancel(job.id)
+            with suppress(Conflict):  # it has ended in the meantime
+                jobs.cancel(job.id)
         folder = folder_of(export.id)
         export.delete()
         transaction.on_commit(partial(shutil.rmtree, folder, ignore_errors=True))
+
+
+def finished(export_id: UUID, size_bytes: int) -> None:
+    """Notes that the file is there; removes it again if the export was removed while it was written."""
+    if not Export.objects.filter(id=export_id).update(size_bytes=size_bytes):
+        shutil.rmtree(folder_of(export_id), ignore_errors=True)
+
+
+def remove_expired() -> None:
+    """Removes the exports that nobody should count on any more, with their files."""
+    for export in Export.objects.filter(created_at__lt=now() - KEPT):
+        delete(export)
 
 
 def delete_of_project(project_id: UUID) -> None:
