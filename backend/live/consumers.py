@@ -8,104 +8,119 @@ import logging
 from typing import Any
 from uuid import UUID, uuid4
 
-from channels.db import database_sync_to_async
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import Error as DatabaseError
 
-from backend.core.errors import EdgewiseError, Forbidden
+from backend.core.errors import EdgewiseError, Forbidden, Invalid
 from backend.encoding.engine import active_model
 from backend.live import access
+from backend.live.access import Standing, Who
 from backend.live.conversation import Conversation
 from backend.live.hub import hub
 from backend.live.limits import Bucket, Buckets
-from backend.live.messages import CLIENT_MESSAGES, Ping, PresenceUpdate, PromptClear, PromptSubmit, parse
+from backend.live.messages import CLIENT_MESSAGES, Message, Ping, PresenceUpdate, PromptClear, PromptSubmit, parse
+from backend.live.outbox import Outbox
 from backend.live.presence import Presence
+from backend.live.threads import in_database
 from backend.projects.models import Role
 from backend.projects.policies import at_least
 
 log = logging.getLogger(__name__)
 
-OUT_LIMIT = 2000  # messages that wait for a slow reader before it is let go; it asks for what it missed
-CHECK_SECONDS = 4.0
 SOCKETS_PER_USER = 20
 MESSAGES_PER_SECOND, MESSAGE_BURST = 100, 300
-PRESENCE_PER_SECOND = 10
-SIGNED_OUT, NOT_A_MEMBER, NOT_A_MESSAGE, TOO_MANY, TOO_SLOW = 4401, 4403, 4400, 4429, 1013
+POINTER_SECONDS = 0.1
+LAST_WORDS_SECONDS = 1.0
+TOO_BIG, TRY_LATER, NOT_A_MESSAGE, SIGNED_OUT, NOT_A_MEMBER, TOO_MANY = 1009, 1013, 4400, 4401, 4403, 4429
 
-_prompts = Buckets(settings.CLICKS_PER_SECOND, 2 * settings.CLICKS_PER_SECOND)
+_clicks = Buckets(settings.CLICKS_PER_SECOND, 2 * settings.CLICKS_PER_SECOND)
+_hovers = Buckets(settings.CLICKS_PER_SECOND, settings.CLICKS_PER_SECOND)
 _sockets: dict[UUID, int] = {}
 
 
 class ProjectConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """`/ws/projects/{id}`."""
 
-    who: access.Who
-    presence: Presence
+    channel_layer_alias = "none"  # the hub brings everything
+
     project_id: UUID
-    user_id: UUID
+    who: Who
+    presence: Presence
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counted = False
+        self._ending: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._pointer_timer: asyncio.TimerHandle | None = None
+        self._pointer_at = 0.0
+        self._messages = Bucket(MESSAGES_PER_SECOND, MESSAGE_BURST)
+        self._outbox = Outbox()
+        self._conversation: Conversation | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Whatever ends the socket, nothing of it is left behind."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+            for task in (self._sending, self._ending):
+                if task is not None:
+                    task.cancel()
+            if self._counted:
+                _uncount(self.who.user.id)
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Calls the handler; none of them holds a database connection that would have to be looked after here."""
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
-        """Lets members in, and says hello; everybody else is refused before the handshake."""
-        self._joined = False
-        self.project_id = self.scope["url_route"]["kwargs"]["project_id"]
-        who = await database_sync_to_async(access.identify)(self.scope)
-        role = await database_sync_to_async(access.membership)(who.user.id, self.project_id) if who else None
-        if who is None or role is None or _sockets.get(who.user.id, 0) >= SOCKETS_PER_USER:
-            await self.close(NOT_A_MEMBER)
-            return
-        self.who, self.user_id = who, who.user.id
-        self.presence = Presence(uuid4().hex, who.user, role)
-        self._messages, self._pointer = Bucket(MESSAGES_PER_SECOND, MESSAGE_BURST), Bucket(PRESENCE_PER_SECOND, 20)
-        self._out: asyncio.Queue[str] = asyncio.Queue(OUT_LIMIT)
-        self._conversation = Conversation(self.project_id, self.say)
-        _sockets[who.user.id] = _sockets.get(who.user.id, 0) + 1
-        self._joined = True
-        await self.accept()
-        seq = await hub().join(self)
-        self.say(await self._hello(seq))
-        self._tasks = [asyncio.create_task(self._send_all()), asyncio.create_task(self._check_access())]
-        await hub().tell_everywhere(self.project_id, {"type": "presence", **self.presence.as_json()}, but=self)
+        """Lets members in, and says hello.
 
-    async def disconnect(self, code: int) -> None:
-        """Leaves no task and no trace behind."""
-        if not self._joined:
+        Who proves nothing, or comes from another site's page, is refused before the handshake; a signed-in user
+        who is no member is told so by a close code.
+        """
+        self.project_id = self.scope["url_route"]["kwargs"]["project_id"]
+        try:
+            who, role = await in_database(access.admit, self.scope, self.project_id)
+            model = await in_database(_model_json) if role else None
+        except DatabaseError as error:
+            log.warning("A socket could not be opened: %s", error)
+            await self._refuse(TRY_LATER)
             return
-        self._joined = False
-        _sockets[self.user_id] -= 1
-        if _sockets[self.user_id] <= 0:
-            del _sockets[self.user_id]
-        hub().leave(self)
-        self._conversation.end()
-        for task in getattr(self, "_tasks", []):
-            task.cancel()
-        await hub().tell_everywhere(self.project_id, {"type": "presence.left", "session": self.presence.session})
+        if who is None:
+            await self.close()
+        elif role is None:
+            await self._refuse(NOT_A_MEMBER)
+        elif _sockets.get(who.user.id, 0) >= SOCKETS_PER_USER:
+            await self._refuse(TOO_MANY)
+        else:
+            _sockets[who.user.id] = _sockets.get(who.user.id, 0) + 1
+            self.who, self._counted = who, True
+            self.presence = Presence(uuid4().hex, who.user, role)
+            await self._welcome(model)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """One message of the browser."""
+        if self._conversation is None or self._ending is not None:
+            return
         if not self._messages.take():
-            await self.close(TOO_MANY)
+            self._end(TOO_MANY)
             return
         try:
             if text_data is None:
-                raise Forbidden("Messages are text.", code="message.invalid")
+                raise Invalid("Messages are text.", code="message.invalid")
             message = parse(text_data)
         except EdgewiseError as error:
-            self.say({"type": "error", "code": error.code, "message": error.message})
-            await self._close_after_sending(NOT_A_MESSAGE)
+            self._say_error(error)
+            self._end(TOO_BIG if error.code == "message.too_large" else NOT_A_MESSAGE)
             return
-        kind = json.loads(text_data)["type"]
-        if not at_least(self.presence.role, Role(CLIENT_MESSAGES[kind].least)):
-            forbidden = Forbidden()
-            self.say({"type": "error", "code": forbidden.code, "message": forbidden.message, "ref": kind})
-            return
-        if isinstance(message, PromptSubmit):
-            self._prompt(message)
-        elif isinstance(message, PromptClear):
-            self._conversation.clear(message.draft)
-        elif isinstance(message, PresenceUpdate):
-            await self._move(message)
-        elif isinstance(message, Ping):
-            self.say({"type": "pong", "t": message.t})
+        if at_least(self.presence.role, CLIENT_MESSAGES[message.kind].least):
+            self._follow(message, self._conversation)
+        else:
+            self._say_error(Forbidden(), ref=message.kind)
 
     def say(self, message: dict[str, Any]) -> None:
         """Queues a message to this browser."""
@@ -113,75 +128,115 @@ class ProjectConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
 
     def deliver(self, text: str) -> None:
         """See `Peer.deliver`: a reader too slow to follow is let go, and catches up when it comes back."""
-        try:
-            self._out.put_nowait(text)
-        except asyncio.QueueFull:
-            if self._joined:
-                hub().leave(self)
-                self._ending = asyncio.ensure_future(self.close(TOO_SLOW))
+        if self._ending is None and not self._outbox.put(text):
+            self._outbox.clear()
+            self._end(TRY_LATER)
 
-    def member_changed(self, data: dict[str, Any] | None) -> None:
-        """See `Peer.member_changed`."""
-        if data is None:
-            self._ending = asyncio.ensure_future(self._close_after_sending(NOT_A_MEMBER))
-        elif data["role"] != self.presence.role:
-            self.presence = dataclasses.replace(self.presence, role=data["role"])
-            self.say({"type": "role.changed", "role": data["role"]})
+    def stand(self, standing: Standing) -> None:
+        """See `Peer.stand`."""
+        if not standing.signed_in:
+            self._end(SIGNED_OUT)
+        elif standing.role is None:
+            self._end(NOT_A_MEMBER)
+        elif standing.role != self.presence.role and self._ending is None:
+            self.presence = dataclasses.replace(self.presence, role=standing.role)
+            self.say({"type": "role.changed", "role": standing.role})
+            if self._conversation and not at_least(standing.role, Role.ANNOTATOR):
+                self._conversation.end()
+            hub().announce(self)
 
-    def _prompt(self, message: PromptSubmit) -> None:
-        if _prompts.take(str(self.user_id)):
-            self._conversation.ask(message)
+    async def _welcome(self, model: dict[str, Any] | None) -> None:
+        await self.accept()
+        seq = await hub().join(self)
+        self._conversation = Conversation(self.project_id, self.who.user.id, self.say)
+        self.say(
+            {
+                "type": "hello",
+                "session": self.presence.session,
+                "user": self.presence.as_json()["user"],
+                "role": self.presence.role,
+                "seq": seq,
+                "model": model,
+                "members": hub().members(self.project_id),
+            }
+        )
+        self._sending = asyncio.create_task(self._send_all())
+        hub().announce(self)
+
+    def _follow(self, message: Message, conversation: Conversation) -> None:
+        if isinstance(message, PromptSubmit):
+            self._prompt(message, conversation)
+        elif isinstance(message, PromptClear):
+            conversation.clear(message.draft)
+        elif isinstance(message, PresenceUpdate):
+            self.presence = dataclasses.replace(self.presence, said=message)
+            self._show_pointer_soon()
+        elif isinstance(message, Ping):
+            self.say({"type": "pong", "t": message.t})
+
+    def _prompt(self, message: PromptSubmit, conversation: Conversation) -> None:
+        if (_hovers if message.hover else _clicks).take(str(self.who.user.id)):
+            conversation.ask(message)
         elif not message.hover:
-            self.say(
-                {
-                    "type": "suggestion.failed",
-                    "promptSeq": message.prompt_seq,
-                    "draft": str(message.draft),
-                    "error": {"code": "prompt.too_many", "message": "Too many clicks at once. Wait a moment."},
-                }
-            )
+            too_many = Invalid("Too many clicks at once. Wait a moment.", code="prompt.too_many")
+            conversation.fail(message, too_many)
 
-    async def _move(self, message: PresenceUpdate) -> None:
-        changed = message.editing != self.presence.said.editing
-        self.presence = dataclasses.replace(self.presence, said=message)
-        if self._pointer.take() or changed:
-            await hub().tell_everywhere(self.project_id, {"type": "presence", **self.presence.as_json()}, but=self)
+    def _show_pointer_soon(self) -> None:
+        """Ten times a second at most; the last place is always shown."""
+        if self._pointer_timer is None:
+            loop = asyncio.get_running_loop()
+            self._pointer_timer = loop.call_later(max(0.0, self._pointer_at - loop.time()), self._show_pointer)
 
-    async def _hello(self, seq: int) -> dict[str, Any]:
-        try:
-            model = await database_sync_to_async(active_model)()
-            known = {"name": model.name, "hash": model.sha256}
-        except EdgewiseError:
-            known = None
-        others = [peer for peer in hub().peers[self.project_id] if isinstance(peer, ProjectConsumer)]
-        return {
-            "type": "hello",
-            "session": self.presence.session,
-            "user": self.presence.as_json()["user"],
-            "role": self.presence.role,
-            "seq": seq,
-            "model": known,
-            "members": [peer.presence.as_json() for peer in others],
-        }
+    def _show_pointer(self) -> None:
+        self._pointer_timer = None
+        self._pointer_at = asyncio.get_running_loop().time() + POINTER_SECONDS
+        hub().announce(self)
+
+    def _say_error(self, error: EdgewiseError, ref: str | None = None) -> None:
+        said = {"type": "error", "code": error.code, "message": error.message}
+        self.say({**said, "ref": ref} if ref else said)
 
     async def _send_all(self) -> None:
-        while True:
-            await self.send(text_data=await self._out.get())
+        with contextlib.suppress(OSError, RuntimeError):  # the browser is gone; `disconnect` follows
+            while True:
+                await self.send(text_data=await self._outbox.take())
 
-    async def _check_access(self) -> None:
-        """Within five seconds of signing out, being barred or being taken out, the socket is closed."""
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            with contextlib.suppress(OSError):
-                role = await database_sync_to_async(access.still_valid)(self.who, self.project_id)
-                if role is None:
-                    await self.close(SIGNED_OUT)
-                    return
-                self.member_changed({"role": role})
-
-    async def _close_after_sending(self, code: int) -> None:
-        for _ in range(20):
-            if self._out.empty():
-                break
-            await asyncio.sleep(0.01)
+    async def _refuse(self, code: int) -> None:
+        await self.accept()
         await self.close(code)
+
+    def _end(self, code: int) -> None:
+        """From here on nothing is heard; what is already said is still sent, then the socket closes."""
+        if self._ending is None:
+            self._leave()
+            self._ending = asyncio.create_task(self._finish(code))
+
+    async def _finish(self, code: int) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._outbox.sent(), LAST_WORDS_SECONDS)
+        if self._sending is not None:
+            self._sending.cancel()
+        self._outbox.clear()
+        with contextlib.suppress(OSError, RuntimeError):
+            await self.close(code)
+
+    def _leave(self) -> None:
+        if self._pointer_timer is not None:
+            self._pointer_timer.cancel()
+        if self._conversation is not None:
+            self._conversation.end()
+            hub().leave(self)
+
+
+def _model_json() -> dict[str, Any] | None:
+    try:
+        model = active_model()
+    except EdgewiseError:
+        return None
+    return {"name": model.name, "hash": model.sha256}
+
+
+def _uncount(user_id: UUID) -> None:
+    _sockets[user_id] -= 1
+    if _sockets[user_id] <= 0:
+        del _sockets[user_id]

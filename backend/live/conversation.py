@@ -8,16 +8,17 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from channels.db import database_sync_to_async
-
+from backend.core.clock import now
 from backend.core.errors import EdgewiseError, Unavailable
 from backend.encoding.engine import active_model
 from backend.encoding.selectors import seconds_per_window
 from backend.encoding.services import request_urgent
-from backend.live.decoding import CLICK, HOVER, pool
+from backend.jobs.selectors import worker_seen_at
+from backend.live.decoding import Kind, pool
 from backend.live.hub import hub
 from backend.live.messages import PromptSubmit
 from backend.live.slots import Slot
+from backend.live.threads import in_database
 from backend.projects.policies import not_found
 from backend.rasters.models import Raster
 from backend.segmentation import services as segmentation
@@ -30,16 +31,20 @@ DRAFTS_REMEMBERED = 4
 RASTER_SECONDS = 2.0
 ENCODE_TIMEOUT = 180.0
 POLL_SECONDS = 0.5
+PATIENCE_SECONDS = 15.0  # a worker that is just starting
+WORKER_SILENT_SECONDS = 35.0  # it says that it lives every 10 s
+
+Asked = tuple[PromptSubmit, float]  # with when it came
 
 
 class Conversation:
     """Answers the prompts of one socket through `say`; clicks and hovers each in their own slot."""
 
-    def __init__(self, project_id: UUID, say: Callable[[dict[str, Any]], None]) -> None:
-        self.project_id = project_id
+    def __init__(self, project_id: UUID, user_id: UUID, say: Callable[[dict[str, Any]], None]) -> None:
+        self.project_id, self.user_id = project_id, user_id
         self._say = say
-        self._clicks: Slot[tuple[PromptSubmit, float]] = Slot(self._answer_click)
-        self._hovers: Slot[tuple[PromptSubmit, float]] = Slot(self._answer_hover)
+        self._clicks: Slot[Asked] = Slot(self._answer_click)
+        self._hovers: Slot[Asked] = Slot(self._answer_hover)
         self._memories: OrderedDict[UUID, Memory] = OrderedDict()
         self._rasters: dict[UUID, tuple[float, Raster]] = {}
 
@@ -51,101 +56,78 @@ class Conversation:
     def clear(self, draft: UUID) -> None:
         """Forgets a draft."""
         self._memories.pop(draft, None)
-        self._clicks.clear()
-        self._hovers.clear()
+        self._clicks.clear(lambda asked: asked[0].draft == draft)
+        self._hovers.clear(lambda asked: asked[0].draft == draft)
 
     def end(self) -> None:
-        """The socket is gone."""
+        """Nothing that was asked is answered any more."""
         self._memories.clear()
         self._clicks.clear()
         self._hovers.clear()
 
-    async def _answer_click(self, asked: tuple[PromptSubmit, float]) -> None:
+    def fail(self, message: PromptSubmit, error: EdgewiseError) -> None:
+        """Says why there is no suggestion."""
+        self._say({**_reply("suggestion.failed", message), "error": {"code": error.code, "message": error.message}})
+
+    async def _answer_click(self, asked: Asked) -> None:
         message, began = asked
         try:
-            suggestion = await self._suggest(message, CLICK)
-            if self._clicks.superseded:
+            suggestion = await self._suggest(message)
+            if suggestion is None or self._clicks.superseded:
                 return  # stale: the newer prompts hold these and more
             self._remember(message.draft, suggestion)
             self._say(_suggestion_json(message, suggestion, began))
         except EdgewiseError as error:
-            self._fail(message, error)
-        except asyncio.CancelledError:
-            raise
+            self.fail(message, error)
         except Exception:
             log.exception("A prompt could not be answered")
-            self._fail(message, EdgewiseError())
+            self.fail(message, EdgewiseError())
 
-    async def _answer_hover(self, asked: tuple[PromptSubmit, float]) -> None:
+    async def _answer_hover(self, asked: Asked) -> None:
         message, began = asked
         try:
             raster = await self._raster(message.raster)
             suggestion = await pool().run(
-                HOVER, lambda: segmentation.suggest(raster, _prompts(message), best_only=True)
+                self.user_id, Kind.HOVER, lambda: segmentation.suggest(raster, _prompts(message), best_only=True)
             )
             self._say(_suggestion_json(message, suggestion, began))
         except (EdgewiseError, NotEncodedError):
             return  # a preview that cannot be had is no preview
-        except asyncio.CancelledError:
-            raise
         except Exception:
             log.exception("A hover could not be answered")
 
-    async def _suggest(self, message: PromptSubmit, priority: int) -> Suggestion:
+    async def _suggest(self, message: PromptSubmit) -> Suggestion | None:
+        """The suggestion, after its window is encoded if need be; None when newer prompts have come."""
         raster = await self._raster(message.raster)
         previous = self._memories.get(message.draft) if message.feedback else None
-        until = time.monotonic() + ENCODE_TIMEOUT
+        began = time.monotonic()
+        told = False
         while True:
             try:
                 return await pool().run(
-                    priority,
+                    self.user_id,
+                    Kind.CLICK,
                     lambda: segmentation.suggest(raster, _prompts(message), previous, wanted=message.candidate),
                 )
             except NotEncodedError as missing:
-                if time.monotonic() > until:
-                    raise Unavailable(
-                        "This place is not being encoded. Ask your administrator whether the worker runs.",
-                        code="encode.no_worker",
-                    ) from missing
-                await self._have_encoded(message, raster, missing.window, until)
-
-    async def _have_encoded(self, message: PromptSubmit, raster: Raster, window: Window, until: float) -> None:
-        """Puts the window first in the queue and waits for it; a newer prompt ends the waiting, not the encoding."""
-        seconds = await database_sync_to_async(_expected_seconds)()
-        self._say(
-            {
-                "type": "suggestion.pending",
-                "promptSeq": message.prompt_seq,
-                "draft": str(message.draft),
-                "seconds": seconds,
-            }
-        )
-        ready = hub().window_ready((str(raster.id), window.col, window.row, window.size))
-        await database_sync_to_async(request_urgent)(raster, window)
-        self._clicks.interruptible = True
-        try:
-            while not ready.is_set() and time.monotonic() < until:
+                if self._clicks.superseded:
+                    return None
+                if not told:
+                    self._say(
+                        {**_reply("suggestion.pending", message), "seconds": await in_database(_expected_seconds)}
+                    )
+                    told = True
+                self._clicks.interruptible = True
                 try:
-                    await asyncio.wait_for(ready.wait(), POLL_SECONDS)
-                except TimeoutError:
-                    state = await database_sync_to_async(segmentation.window_state)(raster, window)
-                    if state == "ready":
-                        break
-                    if state in ("failed", "skipped"):
-                        raise _cannot_encode(state) from None
-        finally:
-            self._clicks.interruptible = False
-        state = await database_sync_to_async(segmentation.window_state)(raster, window)
-        if state in ("failed", "skipped"):
-            raise _cannot_encode(state)
+                    await _encoded(raster, missing.window, began)
+                finally:
+                    self._clicks.interruptible = False
 
     async def _raster(self, raster_id: UUID) -> Raster:
         known = self._rasters.get(raster_id)
         if known is not None and time.monotonic() - known[0] < RASTER_SECONDS:
             return known[1]
-        raster: Raster | None = await database_sync_to_async(segmentation.raster_for_prompts)(
-            raster_id, self.project_id
-        )
+        raster = await in_database(segmentation.raster_for_prompts, raster_id, self.project_id)
         if raster is None:
             raise not_found("raster")
         self._rasters = {raster_id: (time.monotonic(), raster)}
@@ -158,15 +140,51 @@ class Conversation:
             while len(self._memories) > DRAFTS_REMEMBERED:
                 self._memories.popitem(last=False)
 
-    def _fail(self, message: PromptSubmit, error: EdgewiseError) -> None:
-        self._say(
-            {
-                "type": "suggestion.failed",
-                "promptSeq": message.prompt_seq,
-                "draft": str(message.draft),
-                "error": {"code": error.code, "message": error.message},
-            }
+
+async def _encoded(raster: Raster, window: Window, began: float) -> None:
+    """Puts the window first in the queue and waits until it is ready. Raises `encode.*` when it will not be.
+
+    Ending the wait does not end the encoding.
+    """
+    await _refuse_when_hopeless(began)
+    key = (str(raster.id), window.col, window.row, window.size)
+    waits = hub().windows
+    with waits.waiting(key) as settled:
+        before = await in_database(segmentation.window_state, raster, window)
+        state = before
+        while state != "skipped":
+            if waits.should_ask(key):
+                await in_database(request_urgent, raster, window)
+            try:
+                await asyncio.wait_for(settled.wait(), POLL_SECONDS)
+                state = await in_database(segmentation.window_state, raster, window)
+                break
+            except TimeoutError:
+                state = await in_database(segmentation.window_state, raster, window)
+                if state != before or state == "ready":  # an old failure says nothing of this attempt
+                    break
+                await _refuse_when_hopeless(began)
+    if state in ("failed", "skipped"):
+        raise _cannot_encode(state)
+
+
+async def _refuse_when_hopeless(began: float) -> None:
+    """Raises `encode.no_worker` when no worker has lived for a while, or nothing came of it for long."""
+    waited = time.monotonic() - began
+    if waited > ENCODE_TIMEOUT or (waited > PATIENCE_SECONDS and not await in_database(_worker_lives)):
+        raise Unavailable(
+            "This place is not being encoded. Ask your administrator whether the worker runs.",
+            code="encode.no_worker",
         )
+
+
+def _worker_lives() -> bool:
+    seen = worker_seen_at()
+    return seen is not None and (now() - seen).total_seconds() < WORKER_SILENT_SECONDS
+
+
+def _reply(kind: str, message: PromptSubmit) -> dict[str, Any]:
+    return {"type": kind, "promptSeq": message.prompt_seq, "draft": str(message.draft)}
 
 
 def _prompts(message: PromptSubmit) -> Prompts:
@@ -177,9 +195,7 @@ def _suggestion_json(message: PromptSubmit, suggestion: Suggestion, began: float
     total = (time.perf_counter() - began) * 1000
     ms = {**suggestion.ms, "wait": round(total - suggestion.ms["total"], 2), "total": round(total, 2)}
     said: dict[str, Any] = {
-        "type": "suggestion",
-        "promptSeq": message.prompt_seq,
-        "draft": str(message.draft),
+        **_reply("suggestion", message),
         "hover": message.hover,
         "candidates": suggestion.candidates,
         "chosen": suggestion.chosen,

@@ -1,13 +1,13 @@
 """Parses what a browser says on the socket, at the door; anything unknown is refused."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from backend.core.errors import Invalid
+from backend.core.numbers import is_number
 from backend.projects.models import Role
 
 MAX_BYTES = 64 * 1024
@@ -18,6 +18,7 @@ MAX_POINTS = 100
 class PromptSubmit:
     """All prompts of one draft so far."""
 
+    kind: ClassVar[str] = "prompt.submit"
     prompt_seq: int
     draft: UUID
     raster: UUID
@@ -32,6 +33,7 @@ class PromptSubmit:
 class PromptClear:
     """The draft is given up or saved."""
 
+    kind: ClassVar[str] = "prompt.clear"
     draft: UUID
 
 
@@ -39,6 +41,7 @@ class PromptClear:
 class PresenceUpdate:
     """Where the user's pointer is, on which raster, and what is being edited."""
 
+    kind: ClassVar[str] = "presence.update"
     cursor: tuple[float, float] | None
     raster: UUID | None
     editing: UUID | None
@@ -48,6 +51,7 @@ class PresenceUpdate:
 class Ping:
     """Asks for a pong with the same text or number."""
 
+    kind: ClassVar[str] = "ping"
     t: float
 
 
@@ -62,16 +66,17 @@ def parse(text: str) -> Message:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _invalid("This is not JSON.") from error
-    if not isinstance(said, dict) or said.get("type") not in CLIENT_MESSAGES:
+    named = said.get("type") if isinstance(said, dict) else None
+    if not isinstance(named, str) or named not in CLIENT_MESSAGES:
         raise _invalid("This is not a message that the server knows.")
-    kind = CLIENT_MESSAGES[said["type"]]
+    kind = CLIENT_MESSAGES[named]
     unknown = set(said) - {"type"} - kind.fields
     if unknown:
-        raise _invalid(f"{said['type']} has no field {sorted(unknown)[0][:40]!r}.")
+        raise _invalid(f"{named} has no field {sorted(unknown)[0][:40]!r}.")
     try:
         return kind.read(said)
     except (KeyError, TypeError, ValueError) as error:
-        raise _invalid(f"{said['type']} is not well formed: {error}"[:200]) from error
+        raise _invalid(f"{named} is not well formed: {error}"[:200]) from error
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,10 @@ class Kind:
 
 
 def _read_prompt(said: Mapping[str, Any]) -> PromptSubmit:
-    points = said.get("points") or []
+    points = said.get("points", [])
     if not isinstance(points, list) or len(points) > MAX_POINTS:
         raise ValueError(f"at most {MAX_POINTS} points")
-    read = tuple((*_lonlat(point), _label(point)) for point in points)
+    read = tuple((*_lonlat(point, frozenset({"label"})), _label(point)) for point in points)
     box = said.get("box")
     if not read and box is None:
         raise ValueError("no point and no box")
@@ -115,7 +120,10 @@ def _read_presence(said: Mapping[str, Any]) -> PresenceUpdate:
     )
 
 
-def _lonlat(said: Any) -> tuple[float, float]:
+def _lonlat(said: Any, also: frozenset[str] = frozenset()) -> tuple[float, float]:
+    unknown = set(said) - {"lon", "lat"} - also
+    if unknown:
+        raise ValueError(f"a place has no {sorted(unknown)[0]!r}")
     lon, lat = _number(said["lon"]), _number(said["lat"])
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
         raise ValueError("outside the world")
@@ -123,9 +131,10 @@ def _lonlat(said: Any) -> tuple[float, float]:
 
 
 def _label(said: Any) -> int:
-    if said.get("label") not in (0, 1) or isinstance(said["label"], bool):
+    label = said.get("label")
+    if isinstance(label, bool) or not isinstance(label, int) or label not in (0, 1):
         raise ValueError("a label is 1 or 0")
-    return int(said["label"])
+    return label
 
 
 def _box(said: Any) -> tuple[float, float, float, float]:
@@ -138,15 +147,17 @@ def _box(said: Any) -> tuple[float, float, float, float]:
 
 
 def _number(said: Any) -> float:
-    if isinstance(said, bool) or not isinstance(said, int | float) or not math.isfinite(said):
+    if not is_number(said):
         raise ValueError("not a number")
     return float(said)
 
 
 def _candidate(said: Any) -> int | None:
-    if said is not None and (isinstance(said, bool) or said not in (0, 1, 2, 3)):
+    if said is None:
+        return None
+    if isinstance(said, bool) or not isinstance(said, int) or not 0 <= said <= 3:
         raise ValueError("a candidate is 0 to 3")
-    return None if said is None else int(said)
+    return said
 
 
 def _flag(said: Any) -> bool:
