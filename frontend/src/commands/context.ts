@@ -1,6 +1,7 @@
 /** What commands work with: the store, the conversation with the model, and the way to the server. */
 import type { Conversation } from "../segment/conversation";
 import type { Op, State, Step } from "../store/state";
+import { beforeOf } from "../store/rebase";
 import { effective } from "../store/reconcile";
 import type { Store } from "../store/store";
 import { newId } from "../model/ids";
@@ -37,7 +38,8 @@ type Change =
 export function change(context: Context, id: string, what: Change): boolean {
   const seen = effective(context.store.get(), id);
   if (seen === undefined) return false;
-  context.save({ id: newId(), annotation: id, version: seen.version, ...what });
+  const op = { id: newId(), annotation: id, version: seen.version };
+  context.save(what.kind === "edit" ? { ...op, ...what, before: beforeOf(seen, what.fields) } : { ...op, ...what });
   return true;
 }
 

@@ -7,6 +7,8 @@ import { annotationSchema, type Annotation } from "../protocol/entities";
 import type { ServerMessage } from "../protocol/socket";
 import { Conversation } from "../segment/conversation";
 import { apply, confirm } from "../store/apply";
+import { newId } from "../model/ids";
+import { rebased, withReplacement } from "../store/rebase";
 import { effective, reconciled } from "../store/reconcile";
 import type { Op, State } from "../store/state";
 import { Store } from "../store/store";
@@ -36,13 +38,6 @@ export class Session {
     if (this.store.get().projectId === projectId) return;
     this.close();
     this.store.set({ projectId });
-    this.outbox = new Outbox<Op>(window.localStorage, `edgewise.outbox.${projectId}`, {
-      send: sendOp,
-      saved: (op, annotation) => this.saved(op, annotation),
-      refused: (op, error) => this.refused(op, error),
-      conflict: (op, current) => this.conflict(op, current),
-      busy: (saving) => this.store.set({ saving }),
-    });
     void this.load(projectId).catch((reason: unknown) => this.failed(projectId, reason));
   }
 
@@ -57,15 +52,7 @@ export class Session {
   /** After a conflict: which version stays. */
   resolve(keep: "mine" | "theirs"): void {
     const resolved = resolveConflict(this.context, keep);
-    if (resolved === null || this.outbox === null) return;
-    this.store.dropOp(resolved.op.id);
-    const { annotation } = resolved.op;
-    if (resolved.replacement === null) {
-      for (const op of this.outbox.drop((one) => one.annotation === annotation && one.id !== resolved.op.id)) {
-        this.store.dropOp(op.id);
-      }
-    } else this.store.addOp(resolved.replacement);
-    this.outbox.resolve(resolved.op.id, resolved.replacement);
+    if (resolved !== null) this.goOn(resolved.annotation, resolved.change);
   }
 
   retrySaving(): void {
@@ -109,7 +96,8 @@ export class Session {
   }
 
   private async load(projectId: string): Promise<void> {
-    const [project, classes, rasters, jobs, members, loaded] = await Promise.all([
+    const [{ user }, project, classes, rasters, jobs, members, loaded] = await Promise.all([
+      api.session.get(),
       api.projects.get(projectId),
       api.classes.list(projectId),
       api.rasters.list(projectId),
@@ -118,14 +106,21 @@ export class Session {
       allAnnotations(projectId),
     ]);
     if (this.store.get().projectId !== projectId) return;
+    if (user === null) {
+      this.store.set({ connection: "refused" });
+      return;
+    }
+    const outbox = this.newOutbox(`edgewise.outbox.${projectId}.${user.id}`);
+    this.outbox = outbox;
     const confirmed = new Map(loaded.annotations.map((one) => [one.id, one]));
     const viewable = rasters.filter((raster) => raster.state === "viewable");
-    const left = this.outbox?.restore() ?? [];
+    const left = outbox.restore();
     const first = viewable.at(0)?.id ?? null;
     this.store.update((state) => {
       const next: State = {
         ...state,
         loaded: true,
+        me: user,
         role: project.role,
         seq: loaded.seq,
         classes,
@@ -143,7 +138,23 @@ export class Session {
     });
     if (first !== null) zoomToRaster(this.context, first);
     this.connect(projectId);
-    void this.outbox?.run();
+    void outbox.run();
+  }
+
+  /** What one person could not send yet is kept apart from what another one on this browser could not. */
+  private newOutbox(key: string): Outbox<Op> {
+    // The outbox of a project that was closed goes on sending, and says nothing about it to the next one.
+    const current = (tell: () => void) => {
+      if (this.outbox === outbox) tell();
+    };
+    const outbox: Outbox<Op> = new Outbox<Op>(window.localStorage, key, {
+      send: sendOp,
+      saved: (op, annotation) => current(() => this.saved(op, annotation)),
+      refused: (op, error) => current(() => this.refused(op, error)),
+      conflict: (op, theirs) => current(() => this.conflict(op, theirs)),
+      busy: (saving) => current(() => this.store.set({ saving })),
+    });
+    return outbox;
   }
 
   private failed(projectId: string, reason: unknown): void {
@@ -300,8 +311,23 @@ export class Session {
     notify(this.context, error.message);
   }
 
+  /** Sends on after a conflict, and shows what is left to be sent. */
+  private goOn(annotation: string, change: (queue: readonly Op[]) => readonly Op[]): void {
+    const outbox = this.outbox?.resolve(change) ?? [];
+    this.store.update((state) => {
+      const next = { ...state, outbox: [...outbox] };
+      return { ...next, annotations: reconciled(next, [annotation]) };
+    });
+  }
+
   private conflict(op: Op, current: unknown): void {
     const theirs = annotationSchema.parse(current);
+    const again = rebased(op, theirs, newId());
+    if (again !== null) {
+      this.store.update((state) => confirm(state, theirs));
+      this.goOn(op.annotation, (queue) => withReplacement(queue, op.id, again));
+      return;
+    }
     const mine = effective(this.store.get(), op.annotation) ?? theirs;
     this.store.update((state) => ({ ...confirm(state, theirs), conflict: { id: op.annotation, op, mine, theirs } }));
   }

@@ -6,9 +6,7 @@ import type { MapEngine } from "./engine";
 export function mapView(engine: MapEngine): ComponentType {
   return function MapView() {
     const target = useRef<HTMLDivElement>(null);
-    useEffect(() => {
-      if (target.current !== null) engine.attach(target.current);
-    }, []);
+    useEffect(() => (target.current === null ? undefined : engine.attach(target.current)), []);
     return <div ref={target} data-testid="map" style={{ position: "absolute", inset: 0, background: "#14181c" }} />;
   };
 }

@@ -37,6 +37,7 @@ export class MapEngine implements MapPort {
   private readonly people = new VectorSource();
   private readonly features = new Map<string, { from: Annotation; feature: Feature }>();
   private drawn: State | null = null;
+  private waiting: readonly [number, number, number, number] | null = null;
   private readonly ends: (() => void)[] = [];
 
   constructor(private readonly session: Session) {
@@ -71,13 +72,20 @@ export class MapEngine implements MapPort {
     this.draw();
   }
 
-  attach(target: HTMLElement): void {
+  /** Shows the map in an element, until the returned function is called. */
+  attach(target: HTMLElement): () => void {
     this.map.setTarget(target);
-    const sizes = new ResizeObserver(() => this.map.updateSize());
+    const sizes = new ResizeObserver(() => {
+      this.map.updateSize();
+      this.fitWaiting();
+    });
     sizes.observe(target);
-    this.ends.push(() => sizes.disconnect());
     const { zoom } = this.session.store.get();
     if (zoom !== null) this.fit(zoom.bbox);
+    return () => {
+      sizes.disconnect();
+      this.map.setTarget(undefined);
+    };
   }
 
   end(): void {
@@ -232,9 +240,19 @@ export class MapEngine implements MapPort {
   }
 
   private fit(bbox: readonly [number, number, number, number]): void {
-    const extent = mapExtent(bbox);
-    if (isEmpty(extent) || this.map.getTarget() === undefined) return;
+    this.waiting = bbox;
     this.map.updateSize();
+    this.fitWaiting();
+  }
+
+  /** A map that is hidden has no size to fit anything into: it waits until it is shown. */
+  private fitWaiting(): void {
+    const [width = 0, height = 0] = this.map.getSize() ?? [];
+    const bbox = this.waiting;
+    if (bbox === null || width === 0 || height === 0) return;
+    this.waiting = null;
+    const extent = mapExtent(bbox);
+    if (isEmpty(extent)) return;
     const reduced = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.map.getView().fit(extent, { padding: FIT_PADDING, maxZoom: MAX_ZOOM - 2, duration: reduced ? 0 : 160 });
   }

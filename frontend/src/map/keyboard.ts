@@ -3,7 +3,7 @@ import type { MapEngine } from "./engine";
 
 export function listenToKeys(engine: MapEngine, active: () => boolean): () => void {
   const down = (event: KeyboardEvent) => {
-    if (!active() || elsewhere(event.target)) return;
+    if (!active() || elsewhere(event.target) || belongsToControl(event)) return;
     if (event.key === " ") {
       engine.setPanning(true);
       event.preventDefault();
@@ -32,4 +32,10 @@ function elsewhere(target: EventTarget | null): boolean {
   if (document.querySelector("[role=dialog]") !== null) return true;
   if (!(target instanceof HTMLElement)) return false;
   return target.isContentEditable || target.closest("input, textarea, select, [role=menu], [role=listbox]") !== null;
+}
+
+/** Enter and Space belong to a control that was reached by keyboard; one clicked with the mouse gives its focus up. */
+function belongsToControl({ key, target }: KeyboardEvent): boolean {
+  if (key !== "Enter" && key !== " ") return false;
+  return target instanceof HTMLElement && target.closest("button, a, [role=radio], [role=slider]") !== null;
 }

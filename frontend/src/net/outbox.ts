@@ -36,7 +36,7 @@ export class Outbox<T extends Outgoing> {
     const kept = this.storage.getItem(this.key);
     if (kept === null) return [];
     this.queue = JSON.parse(kept) as T[];
-    return this.queue;
+    return [...this.queue];
   }
 
   add(op: T): void {
@@ -51,12 +51,13 @@ export class Outbox<T extends Outgoing> {
     void this.run();
   }
 
-  /** After a conflict: drops the change, or replaces it by one made on the newer version. */
-  resolve(id: string, replacement: T | null): void {
-    this.queue = this.queue.flatMap((op) => (op.id === id ? (replacement === null ? [] : [replacement]) : [op]));
+  /** After a conflict: goes on with the queue as it is changed, and gives it back. */
+  resolve(change: (queue: readonly T[]) => readonly T[]): readonly T[] {
+    this.queue = [...change(this.queue)];
     this.halted = false;
     this.keep();
     void this.run();
+    return [...this.queue];
   }
 
   /** Drops what else was to be done to something that turned out not to be changeable. */
@@ -70,6 +71,15 @@ export class Outbox<T extends Outgoing> {
   async run(): Promise<void> {
     if (this.running) return;
     this.running = true;
+    try {
+      await this.sendAll();
+    } finally {
+      this.running = false;
+      this.events.busy(false);
+    }
+  }
+
+  private async sendAll(): Promise<void> {
     let wait = FIRST_WAIT_MS;
     while (!this.halted) {
       const op = this.queue[0];
@@ -94,8 +104,6 @@ export class Outbox<T extends Outgoing> {
         }
       }
     }
-    this.running = false;
-    this.events.busy(false);
   }
 
   private done(op: T): void {
@@ -120,7 +128,7 @@ export class Outbox<T extends Outgoing> {
   }
 }
 
-/** Whether the same request may succeed later: the network, the server or a limit was in the way. */
-function mayPass(error: ApiError): boolean {
-  return error.status === 0 || error.status >= 500 || error.status === 429 || error.status === 408;
+/** Whether the same request may succeed later: the network, the server, a limit or a lost session was in the way. */
+function mayPass({ status }: ApiError): boolean {
+  return status === 0 || status >= 500 || status === 401 || status === 408 || status === 429;
 }

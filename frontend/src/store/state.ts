@@ -47,6 +47,12 @@ export interface Sketch {
   readonly startedAt: number;
 }
 
+interface EditFields {
+  readonly geometry?: Geometry;
+  readonly label_class?: string;
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+}
+
 /** A change that is on its way to the server; `id` is its edit id, so that sending it twice is harmless. */
 export type Op = {
   readonly id: string;
@@ -57,15 +63,18 @@ export type Op = {
   | { readonly kind: "create"; readonly value: Annotation }
   | {
       readonly kind: "edit";
-      readonly fields: {
-        readonly geometry?: Geometry;
-        readonly label_class?: string;
-        readonly attributes?: Readonly<Record<string, AttributeValue>>;
-      };
+      readonly fields: EditFields;
+      /** The same fields as they were, to tell whose change is whose when two meet. */
+      readonly before: EditFields;
     }
   | { readonly kind: "delete" }
   | { readonly kind: "restore" }
-  | { readonly kind: "status"; readonly status: AnnotationStatus; readonly comment: string }
+  | {
+      readonly kind: "status";
+      readonly status: AnnotationStatus;
+      readonly before: AnnotationStatus;
+      readonly comment: string;
+    }
 );
 
 export interface Conflict {
@@ -113,10 +122,8 @@ export interface Step {
   readonly undo: StepChange;
   readonly redo: StepChange;
 }
-export type StepChange =
-  | { readonly kind: "delete" }
-  | { readonly kind: "restore" }
-  | { readonly kind: "edit"; readonly fields: Extract<Op, { kind: "edit" }>["fields"] };
+type StepChange =
+  { readonly kind: "delete" } | { readonly kind: "restore" } | { readonly kind: "edit"; readonly fields: EditFields };
 
 export interface State {
   readonly projectId: string | null;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { EMPTY, type State } from "../store/state";
 import { hintOf } from "./hint";
-import { exampleAnnotation, exampleClass, exampleRaster, exampleUser } from "./testing/examples";
+import { exampleAnnotation, exampleClass, exampleRaster, exampleUser } from "../protocol/examples";
 
 const shape = exampleAnnotation();
 const candidate = { geometry: { type: "Point" as const, coordinates: [7, 46] }, area_m2: 1 };

@@ -7,7 +7,7 @@ import { outline } from "./parts/outline";
 import { decidedCount, neighbour, nextWaiting } from "./review/queue";
 import { reasonText } from "./review/reasons";
 import { attributeKey, freeDigits, unfinishedAttributes } from "./settings/classForm";
-import { exampleAnnotation, exampleClass, exampleJob, exampleRaster, exampleRevision } from "./testing/examples";
+import { exampleAnnotation, exampleClass, exampleJob, exampleRaster, exampleRevision } from "../protocol/examples";
 
 const author = exampleAnnotation().author!.id;
 const other = "00000000-0000-4000-8000-0000000000a9";

@@ -177,7 +177,8 @@ export const map = {
       "The connection is lost. {{count}} change is kept here and is saved as soon as it is back. Keep this page open.",
     lostWaiting_other:
       "The connection is lost. {{count}} changes are kept here and are saved as soon as it is back. Keep this page open.",
-    refused: "You are no longer a member of this project, or were signed out.",
+    refused:
+      "You are no longer a member of this project, or were signed out. Changes not saved yet are kept in this browser.",
   },
   conflict: {
     title: "This shape was changed by somebody else",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ProjectEvent } from "../../protocol/entities";
-import { exampleAnnotation, exampleClass, exampleRaster, exampleUser } from "../testing/examples";
+import { exampleAnnotation, exampleClass, exampleRaster, exampleUser } from "../../protocol/examples";
 import { eventWords, sameDay } from "./eventWords";
 
 const actor = { id: exampleUser().id, display_name: "Mia Keller" };

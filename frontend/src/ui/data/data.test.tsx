@@ -1,7 +1,7 @@
 import { screen, waitFor } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Raster } from "../../protocol/entities";
-import { exampleClass, exampleJob, exampleRaster, exampleUser } from "../testing/examples";
+import { exampleClass, exampleJob, exampleRaster, exampleUser } from "../../protocol/examples";
 import { reading, startReading } from "../testing/project";
 import { serve } from "../testing/server";
 import { show } from "../testing/show";

@@ -3,7 +3,7 @@ import { Button, Center, Loader } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { IconMapOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, type ComponentType } from "react";
+import { useEffect, type ComponentType, type MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Navigate, useParams } from "react-router";
 import { api } from "../../net/api";
@@ -71,7 +71,7 @@ export function ProjectShell({ MapView }: { readonly MapView: ComponentType }) {
     );
   }
   return (
-    <div className={page["frame"]}>
+    <div className={page["frame"]} onClick={releaseFocus}>
       <TopBar projectId={projectId} projectName={project.data.name} onKeys={toggleKeys} />
       <ConnectionBanner />
       <MapScreen projectId={projectId} MapView={MapView} shown={onMap} review={reviewing} />
@@ -84,4 +84,16 @@ export function ProjectShell({ MapView }: { readonly MapView: ComponentType }) {
       <Notices />
     </div>
   );
+}
+
+/** After a click with the mouse the keys belong to the map again, not to the button that was clicked. */
+function releaseFocus(event: MouseEvent<HTMLElement>): void {
+  const focused = document.activeElement;
+  if (event.detail === 0 || !(focused instanceof HTMLElement)) return;
+  if (
+    focused.matches("button:not([aria-haspopup]), a, [role=radio]") &&
+    focused.closest("form, [role=dialog]") === null
+  ) {
+    focused.blur();
+  }
 }

@@ -1,7 +1,7 @@
 import { screen, waitFor } from "@testing-library/react";
 import { Route, Routes } from "react-router";
 import { describe, expect, it } from "vitest";
-import { exampleUser } from "../testing/examples";
+import { exampleUser } from "../../protocol/examples";
 import { serve } from "../testing/server";
 import { show } from "../testing/show";
 import { SignInPage } from "./SignInPage";

@@ -2,7 +2,7 @@ import { screen } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Annotation } from "../../protocol/entities";
 import type { Role } from "../../protocol/rest";
-import { exampleAnnotation, exampleClass, exampleUser } from "../testing/examples";
+import { exampleAnnotation, exampleClass, exampleUser } from "../../protocol/examples";
 import { actions, reading, startReading } from "../testing/project";
 import { show } from "../testing/show";
 import { SelectedPanel } from "./SelectedPanel";

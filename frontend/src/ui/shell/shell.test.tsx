@@ -2,7 +2,7 @@ import { screen } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ConflictDialog } from "../dialogs/ConflictDialog";
 import { LayersPanel } from "../panel/LayersPanel";
-import { exampleAnnotation, exampleClass, exampleJob, exampleRaster } from "../testing/examples";
+import { exampleAnnotation, exampleClass, exampleJob, exampleRaster } from "../../protocol/examples";
 import { actions, reading, startReading } from "../testing/project";
 import { serve } from "../testing/server";
 import { show } from "../testing/show";

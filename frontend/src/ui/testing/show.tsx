@@ -9,7 +9,7 @@ import { MemoryRouter } from "react-router";
 import type { User } from "../../protocol/rest";
 import { keys } from "../query";
 import { theme } from "../theme";
-import { exampleUser } from "./examples";
+import { exampleUser } from "../../protocol/examples";
 
 interface ShowOptions {
   readonly user?: User | null;

@@ -1,6 +1,6 @@
 /** Plain examples of what the wire carries, for tests. */
-import type { Annotation, Job, LabelClass, Raster, Revision } from "../../protocol/entities";
-import type { User } from "../../protocol/rest";
+import type { Annotation, Job, LabelClass, Raster, Revision } from "./entities";
+import type { User } from "./rest";
 
 const PROJECT = "00000000-0000-4000-8000-000000000001";
 

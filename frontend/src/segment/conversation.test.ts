@@ -1,0 +1,169 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { exampleRaster } from "../protocol/examples";
+import type { ClientMessage, SuggestionMessage } from "../protocol/socket";
+import { Store } from "../store/store";
+import { Conversation } from "./conversation";
+
+const raster = exampleRaster().id;
+const RING = "A@_@??_@@?";
+
+function open() {
+  const store = new Store();
+  store.set({ activeRaster: raster });
+  const sent: ClientMessage[] = [];
+  const wire = { up: true };
+  const conversation = new Conversation(store, (message) => {
+    if (wire.up) sent.push(message);
+    return wire.up;
+  });
+  const asked = () => sent.filter((message) => message.type === "prompt.submit");
+  const draft = () => store.get().draft;
+  return { store, conversation, sent, asked, draft, wire };
+}
+
+function suggestion(change: Partial<SuggestionMessage>): SuggestionMessage {
+  return {
+    type: "suggestion",
+    promptSeq: 1,
+    draft: "00000000-0000-4000-8000-0000000000dd",
+    hover: false,
+    candidates: [0.9, 0.5, 0.2].map((score, index) => ({ rings: [[RING]], score, area_m2: 12, index })),
+    chosen: 0,
+    window: { id: "w", col: 0, row: 0, size: 1024, polygon: [[7, 46]] },
+    model: { name: "m", hash: "h" },
+    recipe: "r",
+    ms: {},
+    ...change,
+  };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  return () => vi.useRealTimers();
+});
+
+describe("the conversation about one object", () => {
+  it("sends all prompts so far with a rising number, under one draft", () => {
+    const { conversation, asked } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.addPoint([7.1, 46.1], 0);
+    const [first, second] = asked();
+    expect([first?.promptSeq, second?.promptSeq]).toEqual([1, 2]);
+    expect(first?.draft).toBe(second?.draft);
+    expect(second?.points).toEqual([
+      { lon: 7, lat: 46, label: 1 },
+      { lon: 7.1, lat: 46.1, label: 0 },
+    ]);
+  });
+
+  it("asks nothing without a raster", () => {
+    const { conversation, store, sent, draft } = open();
+    store.set({ activeRaster: null });
+    conversation.addPoint([7, 46], 1);
+    expect([sent, draft()]).toEqual([[], null]);
+  });
+
+  it("shows the answer to its newest prompts and drops stale ones", () => {
+    const { conversation, draft } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.addPoint([7.1, 46.1], 1);
+    conversation.receive(suggestion({ promptSeq: 1 }));
+    expect(draft()?.phase).toBe("waiting");
+    conversation.receive(suggestion({ promptSeq: 2 }));
+    expect([draft()?.phase, draft()?.candidates.length]).toEqual(["shown", 3]);
+    expect(draft()?.candidates[0]?.geometry).toMatchObject({ type: "Polygon" });
+  });
+
+  it("says so when there is nothing, in the server's words", () => {
+    const { conversation, draft } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.receive(suggestion({ candidates: [], hint: "Click nearer to the middle." }));
+    expect([draft()?.phase, draft()?.problem]).toEqual(["failed", "Click nearer to the middle."]);
+  });
+
+  it("waits while the window is encoded, and shows a failure", () => {
+    const { conversation, draft, store } = open();
+    conversation.addPoint([7, 46], 1);
+    const id = draft()!.id;
+    conversation.receive({ type: "suggestion.pending", promptSeq: 1, draft: id, seconds: 4 });
+    expect([draft()?.phase, draft()?.readyAt]).toEqual(["encoding", Date.now() + 4000]);
+    const error = { code: "model.away", message: "Try again." };
+    conversation.receive({ type: "suggestion.failed", promptSeq: 1, draft: id, error });
+    expect([store.get().draft?.phase, store.get().draft?.problem]).toEqual(["failed", "Try again."]);
+  });
+
+  it("asks again when no answer comes, and when the connection is back", async () => {
+    const { conversation, asked, wire, draft } = open();
+    wire.up = false;
+    conversation.addPoint([7, 46], 1);
+    expect([asked().length, draft()?.phase]).toEqual([0, "waiting"]);
+    wire.up = true;
+    conversation.resume();
+    expect(asked()).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(16_000);
+    expect(asked()).toHaveLength(2);
+    conversation.receive(suggestion({ promptSeq: asked().at(-1)!.promptSeq }));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked()).toHaveLength(2);
+    conversation.resume();
+    expect(asked()).toHaveLength(2);
+  });
+
+  it("takes prompts back one by one, and the draft with the last", () => {
+    const { conversation, asked, draft, sent } = open();
+    conversation.setBox([7, 46, 7.1, 46.1]);
+    conversation.addPoint([7, 46], 1);
+    expect(conversation.undoPrompt()).toBe(true);
+    expect(asked().at(-1)).toMatchObject({ points: [], box: [7, 46, 7.1, 46.1] });
+    conversation.undoPrompt();
+    expect(draft()).toBeNull();
+    expect(sent.at(-1)?.type).toBe("prompt.clear");
+    expect(conversation.undoPrompt()).toBe(false);
+  });
+
+  it("shows the next candidate at once and asks for its whole outline", () => {
+    const { conversation, asked, draft } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.receive(suggestion({}));
+    conversation.cycle(1);
+    expect(draft()?.chosen).toBe(1);
+    expect(asked().at(-1)).toMatchObject({ candidate: 1, promptSeq: 2 });
+    conversation.cycle(-1);
+    conversation.cycle(-1);
+    expect(draft()?.chosen).toBe(2);
+  });
+
+  it("starts anew on another raster", () => {
+    const { conversation, store, draft } = open();
+    conversation.addPoint([7, 46], 1);
+    const before = draft()!.id;
+    store.set({ activeRaster: "00000000-0000-4000-8000-0000000000e2" });
+    conversation.addPoint([7, 46], 1);
+    expect(draft()?.id).not.toBe(before);
+    expect(draft()?.points).toHaveLength(1);
+  });
+});
+
+describe("a preview under the pointer", () => {
+  it("has one question under way, for the newest place, and leaves the draft alone", async () => {
+    const { conversation, asked, draft, store } = open();
+    conversation.hover([7, 46]);
+    for (let step = 1; step < 20; step += 1) conversation.hover([7 + step / 100, 46]);
+    expect(asked()).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(70);
+    expect(asked()).toHaveLength(2);
+    expect(asked()[1]).toMatchObject({ hover: true, points: [{ lon: 7.19 }] });
+    conversation.receive(suggestion({ hover: true, promptSeq: 2 }));
+    expect([draft(), store.get().preview?.promptSeq]).toEqual([null, 2]);
+    conversation.receive(suggestion({ hover: true, promptSeq: 1 }));
+    expect(store.get().preview?.promptSeq).toBe(2);
+  });
+
+  it("ends with the key, and late answers do not bring it back", () => {
+    const { conversation, store } = open();
+    conversation.hover([7, 46]);
+    conversation.endHover();
+    conversation.receive(suggestion({ hover: true, promptSeq: 1 }));
+    expect(store.get().preview).toBeNull();
+  });
+});
