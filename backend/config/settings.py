@@ -191,5 +191,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("EDGEWISE_LOG_LEVEL", "INFO")},
-    "loggers": {"procrastinate": {"level": "WARNING"}, "rasterio": {"level": "ERROR"}},
+    "loggers": {"procrastinate": {"level": "WARNING"}, "pyogrio": {"level": "WARNING"}, "rasterio": {"level": "ERROR"}},
 }

@@ -20,7 +20,16 @@ from backend.projects import services as projects
 from backend.rasters import services as rasters
 from backend.rasters.models import Raster
 from tests.support.at_once import at_once
-from tests.support.worlds import World, client_of, make_world, new_annotation, patch_annotation, put_annotation, square
+from tests.support.worlds import (
+    World,
+    client_of,
+    make_world,
+    move_status,
+    new_annotation,
+    patch_annotation,
+    put_annotation,
+    square,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -146,6 +155,21 @@ def test_a_project_that_is_removed_while_it_is_drawn_in_leaves_nothing_behind() 
 
         assert drawn.status_code in (201, 404)
         assert not Annotation.objects.filter(project_id=world.project.id).exists()
+
+
+def test_an_author_who_guesses_the_version_to_come_never_edits_what_is_being_accepted(world: World) -> None:
+    answers: Counter[int] = Counter()
+    for _ in range(20):
+        saved = put_annotation(world, world.annotator, status="submitted")
+        accept = partial(move_status, world.reviewer, saved, "accepted")
+        edit = partial(patch_annotation, world.annotator, {**saved, "version": 2}, geometry=square(11, 51))
+
+        accepted, edited = at_once([accept, edit])
+
+        assert accepted.status_code == 200
+        answers[edited.status_code] += 1
+        assert client_of(world.viewer).get(f"/api/annotations/{saved['id']}").json() == accepted.json()
+    assert set(answers) <= {403, 409}, answers
 
 
 SERVER = """
