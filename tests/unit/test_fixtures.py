@@ -1,0 +1,117 @@
+"""The committed scenes are what their scripts make, and serve what they are for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import rasterio
+import shapely
+from rasterio.warp import transform
+
+from fixtures.make_demo import HERE, make
+from ml.decode import OnnxDecoder, PromptSet
+from ml.encode import OnnxEncoder
+from ml.models import load_model
+from ml.vectorize import polygon_from_logits
+from ml.windows import Window, plan_windows
+
+SCENES = ("demo/edgewick-2025-05", "demo/edgewick-2025-10", "calibration/calibration")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything made anew."""
+    folder = tmp_path_factory.mktemp("fixtures")
+    make(folder)
+    return folder
+
+
+def pixels(path: Path) -> npt.NDArray[np.uint8]:
+    with rasterio.open(path) as dataset:
+        values: npt.NDArray[np.uint8] = dataset.read()
+    return values
+
+
+def features(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((HERE / f"{name}.geojson").read_text())["features"]
+    return found
+
+
+def pixel_outline(name: str, feature: dict[str, Any]) -> Any:
+    """The feature in the raster's pixels, by GDAL."""
+    with rasterio.open(HERE / f"{name}.tif") as dataset:
+        back = ~dataset.transform
+        crs = dataset.crs
+
+    def moved(lonlat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        x, y = transform("EPSG:4326", crs, lonlat[:, 0], lonlat[:, 1])
+        return np.column_stack(back @ (np.asarray(x), np.asarray(y)))
+
+    return shapely.transform(shapely.from_geojson(json.dumps(feature["geometry"])), moved)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_true_shapes_made_anew_are_the_committed_ones(made: Path, name: str) -> None:
+    assert json.loads((made / f"{name}.geojson").read_text()) == json.loads((HERE / f"{name}.geojson").read_text())
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_pixels_made_anew_are_the_committed_ones(made: Path, name: str) -> None:
+    fresh, committed = made / f"{name}.tif", HERE / f"{name}.tif"
+    difference = np.abs(pixels(fresh).astype(int) - pixels(committed).astype(int))
+    assert difference.mean() < 0.5
+    assert np.percentile(difference, 99.9) <= 8
+    with rasterio.open(fresh) as one, rasterio.open(committed) as other:
+        assert (one.crs, one.transform, one.overviews(1)) == (other.crs, other.transform, other.overviews(1))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_true_shape_is_valid_and_lies_in_its_picture(name: str) -> None:
+    with rasterio.open(HERE / f"{name}.tif") as dataset:
+        frame = shapely.box(-0.01, -0.01, dataset.width + 0.01, dataset.height + 0.01)
+    outlines = [pixel_outline(name, feature) for feature in features(name)]
+    assert len(outlines) >= 14
+    assert all(outline.is_valid and frame.covers(outline) for outline in outlines)
+
+
+def test_the_second_date_has_two_new_buildings_one_less_and_a_larger_pond() -> None:
+    spring, autumn = (features(name) for name in SCENES[:2])
+
+    def buildings(found: list[dict[str, Any]]) -> set[str]:
+        return {json.dumps(one["geometry"]) for one in found if one["properties"]["class"] == "Building"}
+
+    def pond(name: str, found: list[dict[str, Any]]) -> float:
+        (only,) = [one for one in found if one["properties"].get("kind") == "pond"]
+        return float(pixel_outline(name, only).area)
+
+    assert len(buildings(autumn) - buildings(spring)) == 2
+    assert len(buildings(spring) - buildings(autumn)) == 1
+    assert pond(SCENES[1], autumn) > 1.5 * pond(SCENES[0], spring)
+
+
+def test_a_building_of_the_demo_fits_into_no_single_encode_window() -> None:
+    windows = [shapely.box(w.col, w.row, w.col + w.size, w.row + w.size) for w in plan_windows(1920, 1600)]
+    outlines = [
+        pixel_outline(SCENES[0], feature)
+        for feature in features(SCENES[0])
+        if feature["properties"]["class"] == "Building"
+    ]
+    assert any(not any(window.covers(outline) for window in windows) for outline in outlines)
+
+
+def test_the_interim_model_finds_each_calibration_shape_with_one_click() -> None:
+    model = load_model(HERE / "models" / "nano-interim")
+    embedding = OnnxEncoder(model).encode(pixels(HERE / "calibration" / "calibration.tif").transpose(1, 2, 0))
+    decoder, window = OnnxDecoder(model), Window(0, 0)
+    reached = {}
+    for feature in features(SCENES[2]):
+        click = np.array([feature["properties"]["click_pixel"]])
+        best = decoder.decode(embedding, PromptSet(click, np.array([1]))).candidates[0]
+        found = polygon_from_logits(best.logits, window, width=1024, height=1024, points=click)
+        true = pixel_outline(SCENES[2], feature)
+        assert found is not None
+        reached[feature["properties"]["name"]] = found.intersection(true).area / found.union(true).area
+    assert min(reached.values()) >= 0.85, reached
