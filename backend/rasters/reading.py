@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from django.conf import settings
-from rasterio.enums import MaskFlags, Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
@@ -38,7 +39,7 @@ def read_window(raster: Raster, window: Window) -> Pixels:
     where = RasterioWindow(window.col, window.row, width, height)
     indexes = list(recipe_of(raster)["bands"])
     values = dataset.read(indexes, window=where)
-    return seen(raster, values, valid_pixels(dataset, dataset.read_masks(indexes, window=where), values))
+    return seen(raster, values, valid_pixels(dataset, indexes, values, window=where))
 
 
 def read_small(raster: Raster, longest: int) -> Pixels:
@@ -49,7 +50,7 @@ def read_small(raster: Raster, longest: int) -> Pixels:
     indexes = list(recipe_of(raster)["bands"])
     how = Resampling.nearest if raster.palette else Resampling.average
     values = dataset.read(indexes, out_shape=(3, *shape), resampling=how)
-    whole = seen(raster, values, valid_pixels(dataset, dataset.read_masks(indexes, out_shape=(3, *shape)), values))
+    whole = seen(raster, values, valid_pixels(dataset, indexes, values))
     down, right = -1 if dataset.transform.e > 0 else 1, -1 if dataset.transform.a < 0 else 1
     return Pixels(whole.rgb[::down, ::right], whole.valid[::down, ::right])
 
@@ -84,13 +85,24 @@ def dataset_of(raster: Raster, level: int) -> Any:
     return opened
 
 
-def valid_pixels(dataset: Any, masks: npt.NDArray[np.uint8], values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Where there is data (H, W): by mask, alpha or nodata, and nothing infinite."""
-    there: npt.NDArray[np.bool_] = masks > 0
-    valid: npt.NDArray[np.bool_] = np.asarray(there.all(axis=0) if _is_shared(dataset) else there.any(axis=0))
+def valid_pixels(dataset: Any, indexes: Sequence[int], values: npt.NDArray[Any], **where: Any) -> npt.NDArray[np.bool_]:
+    """Where there is data (H, W): by alpha, mask or nodata, and nothing infinite; `where` as for `read`.
+
+    An alpha band is read as what it is: GDAL takes it for a mask only beside one or three bands of whole numbers.
+    """
+    alpha = [
+        index for index, kind in zip(dataset.indexes, dataset.colorinterp, strict=True) if kind == ColorInterp.alpha
+    ]
+    size = values.shape[1:]
+    valid = dataset.read(alpha[:1], out_shape=(1, *size), **where)[0] > 0 if alpha else np.ones(size, bool)
+    if not alpha or dataset.nodata is not None:
+        there = dataset.read_masks(list(indexes), out_shape=(len(indexes), *size), **where) > 0
+        # A shared mask counts as it is; separate nodata hides a pixel only where all bands have it.
+        shared = any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
+        valid &= there.all(axis=0) if shared else there.any(axis=0)
     if values.dtype.kind == "f":
         valid &= np.isfinite(values).all(axis=0)
-    return valid
+    return np.asarray(valid, dtype=np.bool_)
 
 
 def seen(raster: Raster, values: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> Pixels:
@@ -112,8 +124,3 @@ def recipe_of(raster: Raster) -> dict[str, Any]:
 
 def _said(raster: Raster) -> tuple[int | None, int | None, list[float]]:
     return raster.width, raster.height, [float(number) for number in raster.transform or []]
-
-
-def _is_shared(dataset: Any) -> bool:
-    """A shared mask or alpha counts as it is; separate nodata per band hides a pixel only where all bands have it."""
-    return any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)

@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -41,6 +41,27 @@ def register_file(project_id: UUID, path: str, name: str, *, actor: User) -> Ras
             source_path=str(file),
             source_is_ours=False,
             size_bytes=file.stat().st_size,
+            created_by=actor,
+        )
+        told(raster, "raster.created", actor.id)
+        _prepare(raster, actor)
+    return raster
+
+
+def adopt_file(project_id: UUID, file: Path, name: str, *, actor: User) -> Raster:
+    """Takes a copy of a file of the server's own, such as the demo's, and has it prepared."""
+    raster_id = uuid4()
+    source = folder_of(raster_id) / "source.tif"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, source)
+    with transaction.atomic():
+        raster = Raster.objects.create(
+            id=raster_id,
+            project_id=project_id,
+            name=name[:MAX_NAME],
+            state=Raster.State.INSPECTING,
+            source_path=str(source.relative_to(settings.DATA_DIR)),
+            size_bytes=source.stat().st_size,
             created_by=actor,
         )
         told(raster, "raster.created", actor.id)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp
 
+from backend.rasters.reading import valid_pixels
+
 SAMPLE_PX = 1500
 COLLAR_SHARE = 0.001  # from this share on, a lowest value far below all others is taken for an unmarked collar
 
@@ -38,10 +40,9 @@ def band_statistics(path: Path) -> list[BandStatistics]:
 
 
 def _valid_values(dataset: Any, index: int, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
-    values = dataset.read(index, out_shape=shape)
-    kept = values[dataset.read_masks(index, out_shape=shape) > 0].astype(np.float64)
-    finite: npt.NDArray[np.float64] = kept[np.isfinite(kept)]
-    return finite
+    values = dataset.read([index], out_shape=(1, *shape))
+    kept: npt.NDArray[np.float64] = values[0][valid_pixels(dataset, [index], values)].astype(np.float64)
+    return kept
 
 
 def _of_values(values: npt.NDArray[np.float64]) -> BandStatistics:

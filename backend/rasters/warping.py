@@ -66,7 +66,7 @@ def read_tile(raster: Raster, x: int, y: int, z: int, size: int = 256) -> Pixels
         options["transform"] = Affine(step, 0, left + turn * 2 * HALF_WORLD_M, 0, -step, top)
         with WarpedVRT(dataset_of(raster, level), crs=WEB_OVER if turn else WEB, **options) as view:
             more = view.read(bands)
-            there = valid_pixels(view, view.read_masks(bands), more)
+            there = valid_pixels(view, bands, more)
         values, valid = (np.where(there, more, values), valid | there) if valid.any() else (more, there)
     if not valid.any():
         return None

@@ -12,11 +12,13 @@ import rasterio
 from affine import Affine
 from PIL import Image
 from pyproj import Transformer
+from rasterio.enums import ColorInterp
 
 from backend.projects.services import remove_member
 from backend.rasters import reading, tiles
 from backend.rasters.models import Raster
 from backend.rasters.warping import read_tile
+from ml.windows import Window
 from tests.support.rasters import body, checks, lonlat_of, make_tif, prepared
 from tests.support.worlds import World, client_of, make_world
 
@@ -365,3 +367,35 @@ def test_tilejson_leads_to_the_tiles(world: World, raster: Raster) -> None:
     answer = client.get(url.removeprefix("http://testserver"))
     assert answer.status_code == 200
     assert "immutable" in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bands"), [("uint8", 6), ("int16", 1), ("float32", 1), ("float32", 5), ("uint16", 2)]
+)
+@pytest.mark.parametrize("alpha", [False, True])
+def test_outside_is_transparent_whatever_the_type_and_the_bands(
+    world: World, tmp_path: Path, dtype: str, bands: int, alpha: bool
+) -> None:
+    values = np.stack([checks(600, 600, 1)[0]] * bands).astype(dtype)
+    how: dict[str, Any] = {"photometric": "minisblack"}
+    kinds = [ColorInterp.gray, *[ColorInterp.undefined] * (bands - 1)]
+    if alpha:
+        values = np.concatenate([values, np.full((1, 600, 600), 255, dtype)])
+        values[-1, :, :200] = 0
+        kinds.append(ColorInterp.alpha)
+    raster = prepared(world.project, world.owner, make_tif(tmp_path / "a.tif", values, interpretation=kinds, **how))
+
+    zoom = raster.maxzoom
+    x, y, across, down = tile_at(raster, 0, 0, zoom)
+    corner = read_tile(raster, x, y, zoom)
+    inside = read_tile(raster, *tile_at(raster, 450, 300, zoom)[:2], zoom)
+
+    assert inside is not None
+    assert inside.valid.mean() > 0.5
+    if corner is not None:
+        rows, cols = np.nonzero(corner.valid)
+        assert rows.size == 0 or (rows.min() >= int(down) - 2 and cols.min() >= int(across) - 2)
+    seen = reading.read_window(raster, Window(0, 0, 600))
+    assert seen.valid[:, 200:].all()
+    assert seen.valid[:, :200].all() == (not alpha)
+    assert seen.valid[:, :200].any() == (not alpha)
