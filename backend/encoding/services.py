@@ -23,7 +23,7 @@ from backend.rasters.models import Raster
 from backend.rasters.reading import read_window
 from ml.embeddings import StoredEmbedding
 from ml.models import InstalledModel
-from ml.windows import SIZE, Window
+from ml.windows import SIZE, STRIDE, Window
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,19 @@ def start(raster: Raster, stride: int, *, actor: User) -> Job:
             params={"stride": stride},
             lock=f"encode-{raster.id}",
         )
+
+
+def start_when_viewable(raster: Raster, *, actor: User) -> Job:
+    """Puts the encoding into the queue before the raster is prepared; the job waits for that."""
+    return jobs.create(
+        "encode",
+        "encoding.run",
+        project_id=raster.project_id,
+        raster_id=raster.id,
+        created_by_id=actor.id,
+        params={"stride": STRIDE},
+        lock=f"encode-{raster.id}",
+    )
 
 
 def check_stride(stride: int) -> None:

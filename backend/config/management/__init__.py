@@ -1,0 +1,1 @@
+"""Management commands that wire several rooms."""
