@@ -85,7 +85,7 @@ def create(annotation_id: UUID, said: dict[str, Any], *, member: Member) -> tupl
 def edit(annotation_id: UUID, guard: Edit, fields: dict[str, Any], *, member: Member) -> Annotation:
     """Changes geometry, class or attributes. Raises `annotation.conflict`, `annotation.invalid_*` and others.
 
-    Required attributes are not asked of a draft, nor when only the class or the shape changes.
+    Required attributes are not asked of a draft, nor of work that lacked one before; they can be filled in one by one.
     """
     annotation, done = _opened(annotation_id, guard, member)
     if done:
@@ -103,7 +103,7 @@ def edit(annotation_id: UUID, guard: Edit, fields: dict[str, Any], *, member: Me
     if "geometry" in fields:
         changes.update(_columns(parse_geometry(fields["geometry"], label_class.geometry_type)))
     if "attributes" in fields:
-        complete = annotation.status != Status.DRAFT
+        complete = annotation.status != Status.DRAFT and _is_complete(label_class, annotation.attributes)
         changes["attributes"] = clean_values(label_class.attributes, fields["attributes"], complete=complete)
     elif label_class != annotation.label_class:
         changes["attributes"] = _fitting(label_class, annotation.attributes)
@@ -271,6 +271,10 @@ def _hold(model: type[Project | LabelClass | Raster], row_id: UUID, noun: str) -
         cursor.execute(f"SELECT 1 FROM {model._meta.db_table} WHERE id = %s FOR KEY SHARE", [row_id])  # noqa: S608
         if cursor.fetchone() is None:
             raise not_found(noun)
+
+
+def _is_complete(label_class: LabelClass, values: dict[str, Any]) -> bool:
+    return all(entry["key"] in values for entry in label_class.attributes if entry.get("required"))
 
 
 def _fitting(label_class: LabelClass, values: dict[str, Any]) -> dict[str, Any]:

@@ -322,6 +322,22 @@ def test_required_attributes_are_asked_for_when_work_is_submitted_not_while_it_i
     assert refused(emptied, 422, "annotation.invalid_attributes")["details"]["fields"].keys() == {"roof"}
 
 
+def test_submitted_work_that_got_another_class_is_filled_in_one_attribute_at_a_time(world: World) -> None:
+    world.building.attributes = [{**entry, "required": True} for entry in world.building.attributes]
+    world.building.save()
+    submitted = put_annotation(world, world.annotator, status="submitted")
+
+    row = patch_annotation(world.annotator, submitted, label_class=str(world.building.id)).json()
+    for count in range(1, 5):
+        some = dict(list(GIVEN.items())[:count])
+        answer = patch_annotation(world.annotator, row, attributes=some)
+        assert (answer.status_code, answer.json()["attributes"]) == (200, some)
+        row = answer.json()
+
+    refused(patch_annotation(world.annotator, row, attributes={}), 422, "annotation.invalid_attributes")
+    assert move_status(world.reviewer, row, "accepted").status_code == 200
+
+
 def test_work_with_an_attribute_that_the_legend_has_lost_can_still_be_submitted(world: World) -> None:
     saved = put_annotation(world, world.annotator, label_class=str(world.building.id), attributes=GIVEN)
     world.building.attributes = [entry for entry in world.building.attributes if entry["key"] != "note"]
