@@ -109,7 +109,8 @@ def bench(paths: Paths, console: Console) -> int:
 def _vitest(paths: Paths, console: Console, node: Node) -> Part:
     console.say("\n=== TypeScript tests")
     began = time.monotonic()
-    code = _run([*node.npm, "test", "--silent"], paths.frontend, with_path_first(node.folder))
+    env = with_path_first(node.folder) | ({} if sys.stdout.isatty() else {"NO_COLOR": "1"})
+    code = _run([*node.npm, "test", "--silent"], paths.frontend, env)
     return Part("TypeScript tests (vitest)", code == 0, time.monotonic() - began)
 
 
