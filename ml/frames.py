@@ -24,6 +24,8 @@ from ml.windows import Window
 MODEL_SIZE = 1024  # SAM 2.1's input frame, sam2.1_hiera_*.yaml: image_size
 EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
 WEB_RADIUS_M = 6_378_137  # of Web Mercator's sphere
+STRAY_PX = 0.05  # what an edge may stray when it is drawn straight in another frame
+DENSIFY_ROUNDS = 6
 GEOD = Geod(ellps="WGS84")
 _transformers = threading.local()
 
@@ -66,9 +68,13 @@ class RasterFrame:
         return _affine(self._inverse, coordinates)
 
     def lonlat_geometry_from_pixel(self, geometry: BaseGeometry) -> BaseGeometry:
-        """A geometry in pixel coordinates as lon/lat, long edges densified first."""
-        dense = shapely.segmentize(geometry, self.densify_px)
-        return shapely.transform(dense, self.lonlat_from_pixel)
+        """A geometry in pixel coordinates as lon/lat, long edges densified first.
+
+        What crosses the antimeridian is cut there (RFC 7946, 3.1.9). Raises `FrameError` around a pole.
+        """
+        lonlat = shapely.transform(self._densified(geometry), self.lonlat_from_pixel)
+        west, _, east, _ = lonlat.bounds
+        return lonlat if not east - west > 180 else _cut_at_antimeridian(lonlat)
 
     def pixel_geometry_from_lonlat(self, geometry: BaseGeometry) -> BaseGeometry:
         """A lon/lat geometry in pixel coordinates."""
@@ -101,7 +107,32 @@ class RasterFrame:
     def densify_px(self) -> float:
         """The longest edge in px whose chord strays less than 0.05 px on the sphere: sagitta s = L² / 8R."""
         metres = max(*self.pixel_size_m(), 0.001)
-        return max(1.0, math.sqrt(8 * EARTH_RADIUS_M * 0.05 / metres))
+        return max(1.0, math.sqrt(8 * EARTH_RADIUS_M * STRAY_PX / metres))
+
+    def _densified(self, geometry: BaseGeometry) -> BaseGeometry:
+        """Points added until the middle of each edge, straight in lon/lat, strays less than 0.05 px."""
+        longest = self.densify_px
+        dense = shapely.segmentize(geometry, longest)
+        for _ in range(DENSIFY_ROUNDS):
+            stray = self._stray(dense)
+            if stray <= STRAY_PX or longest <= 1:
+                break
+            longest = max(1.0, longest * 0.9 * math.sqrt(STRAY_PX / stray))
+            dense = shapely.segmentize(dense, longest)
+        return dense
+
+    def _stray(self, geometry: BaseGeometry) -> float:
+        """How far, in px, the middle of an edge that is straight in lon/lat lies from that of the same edge here."""
+        corners, line = shapely.get_coordinates(_lines(geometry), return_index=True)
+        real = line[1:] == line[:-1]
+        begin, end = corners[:-1][real], corners[1:][real]
+        if len(begin) == 0:
+            return 0.0
+        lonlat = self.lonlat_from_pixel(np.vstack([begin, end]))
+        half = (lonlat[len(begin) :] - lonlat[: len(begin)]) / 2
+        half[:, 0] -= 180 * np.round(half[:, 0] / 180)
+        seen = self.pixel_from_lonlat(lonlat[: len(begin)] + half)
+        return float(np.hypot(*(seen - (begin + end) / 2).T).max())
 
     @cached_property
     def centre_degrees(self) -> float | None:
@@ -161,6 +192,38 @@ def readable_crs(crs: str) -> CRS:
         return CRS.from_user_input(crs)
     except CRSError as error:
         raise FrameError("PROJ does not know this coordinate system.") from error
+
+
+def _lines(geometry: BaseGeometry) -> npt.NDArray[np.object_]:
+    """Its rings and lines."""
+    parts = shapely.get_parts(geometry)
+    areas = shapely.get_dimensions(parts) == 2
+    return np.concatenate([shapely.get_rings(parts[areas]), parts[~areas]])
+
+
+def _cut_at_antimeridian(lonlat: BaseGeometry) -> BaseGeometry:
+    """The same places in one or several parts, none of which jumps from 180 to -180 degrees."""
+    try:
+        whole = shapely.transform(lonlat, _unwrapped)
+    except shapely.GEOSException as error:  # a ring that does not close any more
+        raise FrameError("A shape around a pole has no outline in lon/lat. Draw it in parts.") from error
+    sound = whole if whole.is_valid else shapely.make_valid(whole)
+    turns = range(math.floor((sound.bounds[0] + 180) / 360), math.ceil((sound.bounds[2] + 180) / 360))
+    pieces = [
+        shapely.transform(
+            shapely.intersection(sound, shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90)),
+            lambda coordinates, turn=turn: coordinates - (360 * turn, 0),
+        )
+        for turn in turns
+    ]
+    kept = [part for piece in pieces for part in shapely.get_parts(piece)]
+    same = [part for part in kept if shapely.get_dimensions(part) == shapely.get_dimensions(lonlat)]
+    return shapely.union_all(same)
+
+
+def _unwrapped(lonlat: Coordinates) -> Coordinates:
+    turns = np.round((np.unwrap(lonlat[:, 0], period=360) - lonlat[:, 0]) / 360)  # whole: equal ends stay equal
+    return np.column_stack([lonlat[:, 0] + 360 * turns, lonlat[:, 1]])
 
 
 def _transformer(source: str, target: str) -> Transformer:
