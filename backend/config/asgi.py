@@ -1,7 +1,9 @@
 """The server's entry: HTTP to Django, websockets to the live room."""
 
 import os
+import sys
 
+sys.setswitchinterval(0.001)  # the event loop waits at most so long for a decoding thread to give way, not 5 ms
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
 
 from channels.routing import ProtocolTypeRouter
