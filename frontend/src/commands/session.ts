@@ -131,7 +131,7 @@ export class Session {
         outbox: left,
         activeRaster: first,
         activeClass: classes[0]?.id ?? null,
-        tool: project.role === "viewer" ? "select" : "click",
+        tool: project.role === "viewer" || state.review ? "select" : "click",
         layers: viewable.map((raster, index) => ({ id: raster.id, visible: index === 0, opacity: 1 })),
       };
       return { ...next, annotations: reconciled(next, [...confirmed.keys(), ...left.map((op) => op.annotation)]) };

@@ -254,6 +254,7 @@ export class MapEngine implements MapPort {
     const extent = mapExtent(bbox);
     if (isEmpty(extent)) return;
     const reduced = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.map.getView().cancelAnimations();
     this.map.getView().fit(extent, { padding: FIT_PADDING, maxZoom: MAX_ZOOM - 2, duration: reduced ? 0 : 160 });
   }
 

@@ -1,6 +1,7 @@
 /** Sends changes in order until each is acknowledged; survives lost connections, killed servers and reloads. */
 import type { Annotation } from "../protocol/entities";
 import { ApiError } from "./http";
+import { Shelf, type ShelfStorage } from "./shelf";
 
 export interface Outgoing {
   readonly id: string;
@@ -20,28 +21,28 @@ const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 10_000;
 
 export class Outbox<T extends Outgoing> {
-  private queue: T[] = [];
+  private queue: readonly T[] = [];
   private running = false;
   private halted = false;
   private wake: (() => void) | null = null;
+  private readonly shelf: Shelf<T>;
 
   constructor(
-    private readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
-    private readonly key: string,
+    storage: ShelfStorage,
+    key: string,
     private readonly events: OutboxEvents<T>,
-  ) {}
+  ) {
+    this.shelf = new Shelf<T>(storage, key);
+  }
 
   /** Changes that an earlier page of this browser could not send any more. */
   restore(): readonly T[] {
-    const kept = this.storage.getItem(this.key);
-    if (kept === null) return [];
-    this.queue = JSON.parse(kept) as T[];
-    return [...this.queue];
+    this.queue = this.shelf.read();
+    return this.queue;
   }
 
   add(op: T): void {
-    this.queue.push(op);
-    this.keep();
+    this.change([...this.queue, op]);
     void this.run();
   }
 
@@ -53,18 +54,16 @@ export class Outbox<T extends Outgoing> {
 
   /** After a conflict: goes on with the queue as it is changed, and gives it back. */
   resolve(change: (queue: readonly T[]) => readonly T[]): readonly T[] {
-    this.queue = [...change(this.queue)];
+    this.change(change(this.queue));
     this.halted = false;
-    this.keep();
     void this.run();
-    return [...this.queue];
+    return this.queue;
   }
 
   /** Drops what else was to be done to something that turned out not to be changeable. */
   drop(matches: (op: T) => boolean): readonly T[] {
     const gone = this.queue.filter(matches);
-    this.queue = this.queue.filter((op) => !matches(op));
-    this.keep();
+    this.change(this.queue.filter((op) => !matches(op)));
     return gone;
   }
 
@@ -107,13 +106,12 @@ export class Outbox<T extends Outgoing> {
   }
 
   private done(op: T): void {
-    this.queue = this.queue.filter((one) => one.id !== op.id);
-    this.keep();
+    this.change(this.queue.filter((one) => one.id !== op.id));
   }
 
-  private keep(): void {
-    if (this.queue.length === 0) this.storage.removeItem(this.key);
-    else this.storage.setItem(this.key, JSON.stringify(this.queue));
+  private change(queue: readonly T[]): void {
+    this.queue = queue;
+    this.shelf.write(queue);
   }
 
   private async pause(ms: number): Promise<void> {

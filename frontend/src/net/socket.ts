@@ -37,8 +37,9 @@ export class ProjectSocket {
     window.removeEventListener("online", this.now);
     if (this.timer !== null) clearTimeout(this.timer);
     if (this.pinger !== null) clearInterval(this.pinger);
-    this.socket?.close(1000);
+    const { socket } = this;
     this.socket = null;
+    socket?.close(1000);
   }
 
   /** Sends if connected; false when it is lost. What must not be lost goes by HTTP. */
@@ -51,27 +52,26 @@ export class ProjectSocket {
   private connect(): void {
     const socket = new WebSocket(this.url);
     this.socket = socket;
-    socket.onopen = () => {
-      this.heard = Date.now();
-      this.everOpen = true;
-      this.pinger = setInterval(() => this.ping(), PING_MS);
-    };
+    this.heard = Date.now();
+    this.pinger = setInterval(() => this.ping(), PING_MS);
     socket.onmessage = (event: MessageEvent<unknown>) => {
+      if (this.socket !== socket) return;
       this.heard = Date.now();
       const message = serverMessageSchema.parse(JSON.parse(String(event.data)));
       if (message.type === "hello") {
         this.wait = FIRST_WAIT_MS;
+        this.everOpen = true;
         this.events.state("open");
       }
       this.events.message(message);
     };
-    socket.onclose = (event) => this.lost(event.code);
+    socket.onclose = (event) => this.lost(socket, event.code);
   }
 
-  private lost(code: number): void {
+  private lost(socket: WebSocket, code: number): void {
+    if (this.socket !== socket) return;
     if (this.pinger !== null) clearInterval(this.pinger);
     this.socket = null;
-    if (this.ended) return;
     if (NO_RETURN.has(code)) {
       this.events.state("refused");
       return;
@@ -90,7 +90,13 @@ export class ProjectSocket {
   };
 
   private ping(): void {
-    if (Date.now() - this.heard > SILENCE_MS) this.socket?.close();
-    else this.send({ type: "ping", t: Date.now() });
+    const { socket } = this;
+    if (socket === null || Date.now() - this.heard <= SILENCE_MS) {
+      this.send({ type: "ping", t: Date.now() });
+      return;
+    }
+    // The other end is gone without a word: its answer to a farewell would be waited for in vain.
+    this.lost(socket, 1006);
+    socket.close();
   }
 }

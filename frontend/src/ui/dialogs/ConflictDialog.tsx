@@ -8,7 +8,7 @@ import { ShapeIcon } from "../parts/ShapeIcon";
 import { StatusLabel } from "../parts/StatusMark";
 import { useActions, useClasses, useConflict } from "../project";
 import classes from "./ConflictDialog.module.css";
-import { differences } from "./differences";
+import { differences, differingAttributes } from "./differences";
 
 export function ConflictDialog() {
   const { t } = useTranslation();
@@ -37,8 +37,8 @@ export function ConflictDialog() {
         </Text>
         {changed.length > 0 && <Text c="dimmed">{t("conflict.differs", { fields: changed.join(", ") })}</Text>}
         <SimpleGrid cols={2} spacing="md">
-          <Version title={t("conflict.mine")} annotation={mine} />
-          <Version title={t("conflict.theirs", { person: other })} annotation={theirs} />
+          <Version title={t("conflict.mine")} annotation={mine} other={theirs} />
+          <Version title={t("conflict.theirs", { person: other })} annotation={theirs} other={mine} />
         </SimpleGrid>
         <Alert variant="light" color="gray" p="sm">
           {t("conflict.keptInHistory")}
@@ -61,7 +61,13 @@ export function ConflictDialog() {
   );
 }
 
-function Version({ title, annotation }: { readonly title: string; readonly annotation: Annotation }) {
+interface VersionProps {
+  readonly title: string;
+  readonly annotation: Annotation;
+  readonly other: Annotation;
+}
+
+function Version({ title, annotation, other }: VersionProps) {
   const { t } = useTranslation();
   const labelClass = useClasses().find((one) => one.id === annotation.label_class);
   return (
@@ -76,6 +82,14 @@ function Version({ title, annotation }: { readonly title: string; readonly annot
       </div>
       <Text>{labelClass?.name ?? t("classes.gone")}</Text>
       <StatusLabel status={annotation.status} />
+      {differingAttributes(annotation, other).map((key) => (
+        <Text key={key}>
+          <Text span c="dimmed">
+            {labelClass?.attributes.find((one) => one.key === key)?.label ?? key}:
+          </Text>{" "}
+          {String(annotation.attributes[key] ?? "–")}
+        </Text>
+      ))}
       {annotation.area_m2 !== null && annotation.area_m2 > 0 && (
         <Text c="dimmed">{formatArea(annotation.area_m2)}</Text>
       )}

@@ -13,6 +13,7 @@ import { DataScreen } from "../data/DataScreen";
 import { ConflictDialog } from "../dialogs/ConflictDialog";
 import { KeysDialog } from "../dialogs/KeysDialog";
 import { EmptyState } from "../parts/EmptyState";
+import { releaseKeys } from "../focus";
 import { ErrorNote } from "../parts/ErrorNote";
 import { useActions } from "../project";
 import { keys } from "../query";
@@ -94,6 +95,6 @@ function releaseFocus(event: MouseEvent<HTMLElement>): void {
     focused.matches("button:not([aria-haspopup]), a, [role=radio]") &&
     focused.closest("form, [role=dialog]") === null
   ) {
-    focused.blur();
+    releaseKeys();
   }
 }

@@ -5,6 +5,7 @@ import { IconCheck, IconCornerUpLeft, IconSend, IconTrash, IconZoomScan } from "
 import { useTranslation } from "react-i18next";
 import type { Annotation } from "../../protocol/entities";
 import { ACCEPT_COLOUR } from "../colour";
+import { releaseKeys } from "../focus";
 import { formatArea, formatLength } from "../format";
 import { Section } from "../parts/Section";
 import { StatusLabel } from "../parts/StatusMark";
@@ -61,6 +62,7 @@ function Selected({ annotation }: { readonly annotation: Annotation }) {
             leftSection={<span className={classes["swatch"]} style={{ background: labelClass?.colour }} />}
             onChange={(value) => {
               if (value !== null && value !== annotation.label_class) actions.setClass(annotation.id, value);
+              releaseKeys();
             }}
             data-testid="selected-class"
           />

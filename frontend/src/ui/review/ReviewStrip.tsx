@@ -6,13 +6,14 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Annotation } from "../../protocol/entities";
 import { ACCEPT_COLOUR } from "../colour";
+import { releaseKeys } from "../focus";
 import { formatCount } from "../format";
 import { permissions } from "../panel/permissions";
 import { EmptyState } from "../parts/EmptyState";
 import { ErrorNote } from "../parts/ErrorNote";
 import { ShapeIcon } from "../parts/ShapeIcon";
 import { StatusMark, STATUSES } from "../parts/StatusMark";
-import { useActions, useClasses, useRole, useSelected } from "../project";
+import { useActions, useClasses, useLoaded, useRole, useSelected } from "../project";
 import { useUser } from "../session";
 import { decidedCount, FIRST_FILTER, neighbour, nextWaiting, ORDERS, type QueueFilter } from "./queue";
 import { ReturnForm } from "./ReturnForm";
@@ -24,6 +25,7 @@ export function ReviewStrip({ projectId }: { readonly projectId: string }) {
   const me = useUser();
   const role = useRole();
   const actions = useActions();
+  const loaded = useLoaded();
   const selected = useSelected();
   const [filter, setFilter] = useState<QueueFilter>(FIRST_FILTER);
   const [returning, setReturning] = useState(false);
@@ -56,9 +58,10 @@ export function ReviewStrip({ projectId }: { readonly projectId: string }) {
   // Opening review starts at the first shape that waits.
   const started = useRef(false);
   useEffect(() => {
-    if (started.current || loading || queue.length === 0) return;
+    if (started.current || !loaded || loading || queue.length === 0) return;
     started.current = true;
     if (current === null) goOn();
+    else actions.zoomToAnnotation(current.id);
   });
   useEffect(() => {
     started.current = false;
@@ -75,7 +78,13 @@ export function ReviewStrip({ projectId }: { readonly projectId: string }) {
   return (
     <section className={classes["strip"]} aria-label={t("nav.review")} data-testid="review-strip">
       <Group gap="sm" wrap="nowrap" className={classes["bar"]}>
-        <FilterControls filter={filter} onChange={setFilter} />
+        <FilterControls
+          filter={filter}
+          onChange={(next) => {
+            setFilter(next);
+            releaseKeys();
+          }}
+        />
         <div className={classes["progress"]}>
           <Progress
             size={6}

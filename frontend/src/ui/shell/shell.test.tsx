@@ -129,6 +129,7 @@ describe("a conflict", () => {
     Object.assign(reading, { useConflict: { id: mine.id, mine, theirs }, useClasses: [exampleClass()] });
     const { person } = show(<ConflictDialog />);
     expect(await screen.findByTestId("conflict-dialog")).toHaveTextContent("Different: attributes.");
+    expect(screen.getByTestId("conflict-dialog")).toHaveTextContent("roof: flat");
     await person.click(screen.getByTestId("conflict-theirs"));
     expect(actions.resolveConflict).toHaveBeenCalledExactlyOnceWith("theirs");
   });
