@@ -559,3 +559,45 @@ def test_a_broken_or_harmful_sidecar_neither_hangs_nor_hurts(world: World, tmp_p
 
     assert raster.state == "refused"
     assert raster.error["code"] in {"raster.no_crs", "raster.corrupt", "raster.unsupported_crs", "raster.too_demanding"}
+
+
+def test_a_killed_worker_takes_its_conversion_with_it(tmp_path: Path) -> None:
+    values = np.random.default_rng(2).integers(0, 255, (3, 6000, 6000), dtype=np.uint8)
+    source = make_tif(tmp_path / "a.tif", values, tiled=True)
+    order = {
+        "source": str(source),
+        "target": str(tmp_path / "out" / "cog.tif"),
+        "crs": "EPSG:32633",
+        "transform": [1, 0, 0, 0, -1, 0],
+    }
+    program = """
+import json, sys, django
+django.setup()
+from backend.rasters import processes
+processes.converted(json.loads(sys.argv[1]), lambda: False, lambda share: None)
+"""
+    worker = subprocess.Popen(
+        [sys.executable, "-c", program, json.dumps(order)],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+    )
+    making = tmp_path / "out"
+    end = time.monotonic() + 30
+    while not list(making.glob(".making-*/cog.tif*")) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert list(making.glob(".making-*/cog.tif*")), "the conversion is under way"
+    children = [int(pid) for pid in Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()]
+
+    worker.kill()
+    worker.wait()
+
+    time.sleep(1)
+    assert children
+    assert not [pid for pid in children if Path(f"/proc/{pid}/status").exists() and "Z" not in _state(pid)]
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "Z"
