@@ -1,5 +1,6 @@
 """The square encode windows over a raster: where they lie, and which one a set of prompts is decoded in."""
 
+import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def choose_window(
     """The window for prompts at (N, 2) pixel coordinates: the planned one that holds them with most room around.
 
     A ready window is taken where the prompts lie well inside it. Prompts that no planned window holds together get
-    one centred on them; prompts further apart than a window get the one centred on the first.
+    one centred on them; prompts further apart than a window get the one centred on the first (`held_by` tells).
     """
     points = np.asarray(prompts, dtype=np.float64).reshape(-1, 2)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -60,13 +61,21 @@ def choose_window(
     rows = [start for start in _starts(height, size, stride) if start <= low[1] and high[1] <= start + size]
     planned = [Window(col, row, size) for row in rows for col in columns]
     if not planned:
-        held = (low + high) / 2 if bool(((high - low) <= size).all()) else points[0]
-        return _centred(held, width, height, size)
+        if bool(((high - low) <= size).all()):
+            return _centred(low, high, width, height, size)
+        return _centred(points[0], points[0], width, height, size)
     by_room = sorted(planned, key=lambda window: -_room(window, low, high, width, height))
     for window in by_room:
         if window in ready and _room(window, low, high, width, height) >= WELL_INSIDE_PX:
             return window
     return by_room[0]
+
+
+def held_by(window: Window, prompts: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Which of (N, 2) pixel coordinates lie in the window or on its side."""
+    points = np.asarray(prompts, dtype=np.float64).reshape(-1, 2)
+    low = np.array([window.col, window.row])
+    return np.asarray(((points >= low) & (points <= low + window.size)).all(axis=1))
 
 
 def _starts(length: int, size: int, stride: int) -> Sequence[int]:
@@ -89,6 +98,11 @@ def _room(
     return float(min(sides))
 
 
-def _centred(centre: npt.NDArray[np.float64], width: int, height: int, size: int) -> Window:
-    col, row = (round((value - size / 2) / SNAP) * SNAP for value in centre)
-    return Window(max(0, min(col, width - size)), max(0, min(row, height - size)), size)
+def _centred(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], width: int, height: int, size: int) -> Window:
+    """The window on the coarse grid about the middle, moved off the grid where it would not hold both ends."""
+    starts = []
+    for least, most, length in zip(low, high, (width, height), strict=True):
+        snapped = round(((least + most) / 2 - size / 2) / SNAP) * SNAP
+        holding = min(max(snapped, math.ceil(most) - size), math.floor(least))
+        starts.append(max(0, min(holding, length - size)))
+    return Window(starts[0], starts[1], size)

@@ -1,7 +1,9 @@
 """Reads installed models: a folder with `model.json` and the two ONNX files that it names by SHA-256."""
 
+import contextlib
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +13,7 @@ from typing import Any
 
 MANIFEST = "model.json"
 MAX_MANIFEST_BYTES = 64 * 1024
+INPUT_SIZE = 1024  # of every SAM 2.1 model
 
 
 class ModelError(ValueError):
@@ -29,10 +32,19 @@ class CandidateRule(StrEnum):
 
 
 @dataclass(frozen=True)
+class ModelFile:
+    """One ONNX file and the SHA-256 that it must have."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
 class InstalledModel:
     """One model on the disk, its files checked against the manifest's hashes.
 
-    `sha256` stands for the whole model (the hash over both files' hashes). `mean` and `std` are for RGB in 0..1.
+    `sha256` stands for all that an answer depends on: both files and the normalisation. `mean` and `std` are for
+    RGB in 0..1.
     """
 
     name: str
@@ -40,81 +52,108 @@ class InstalledModel:
     input_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    encoder: Path
-    decoder: Path
+    encoder: ModelFile
+    decoder: ModelFile
     candidate_rule: CandidateRule
     mask_feedback: bool
 
 
 def installed_models(folders: Iterable[Path]) -> list[InstalledModel]:
-    """Every model below the folders, in their order, then by name; the first of a name wins."""
+    """Every sound model below the folders, in their order, then by name; the first of a name wins."""
     found: dict[str, InstalledModel] = {}
-    for folder in folders:
-        for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
-            model = load_model(manifest.parent)
+    for folder in model_folders(folders):
+        model = _read_once(folder)
+        if isinstance(model, InstalledModel):
             found.setdefault(model.name, model)
     return list(found.values())
 
 
 def choose_model(folders: Iterable[Path], name: str = "") -> InstalledModel:
-    """The model of this name, or the first installed one. Raises `ModelError`."""
+    """The model of this name, or the first sound one; a broken one beside it does not matter. Raises `ModelError`."""
+    folders = list(folders)
     models = installed_models(folders)
+    for model in models:
+        if name in ("", model.name):
+            return model
+    for folder in model_folders(folders):  # a broken one that is meant says what is wrong
+        if name in ("", folder.name):
+            load_model(folder)
     if not models:
         raise ModelError("No model is installed. Put a folder with model.json into one of EDGEWISE_MODEL_DIRS.")
-    if not name:
-        return models[0]
-    for model in models:
-        if model.name == name:
-            return model
     known = ", ".join(model.name for model in models)
     raise ModelError(f"No model named {name!r} is installed. Installed: {known}.")
 
 
 def load_model(folder: Path) -> InstalledModel:
     """The model in a folder. Raises `ModelError` for a manifest or a file that is not as it must be."""
-    manifest = folder / MANIFEST
-    stamp = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.glob("*.*")))
-    return _load(manifest, stamp)
+    model = _read_once(folder)
+    if isinstance(model, ModelError):
+        raise ModelError(str(model))
+    return model
+
+
+def model_folders(folders: Iterable[Path]) -> list[Path]:
+    """The folders that hold a manifest, sound or not."""
+    return [manifest.parent for folder in folders for manifest in sorted(folder.glob(f"*/{MANIFEST}"))]
+
+
+def _read_once(folder: Path) -> InstalledModel | ModelError:
+    """What is in a folder, or what is wrong with it; read again only when a file has changed."""
+    stamp = []
+    for path in sorted(folder.glob("*.*")):
+        with contextlib.suppress(FileNotFoundError):  # being replaced just now
+            stamp.append((path.name, path.stat().st_mtime_ns, path.stat().st_size))
+    return _load(folder / MANIFEST, tuple(stamp))
 
 
 @lru_cache(maxsize=32)
-def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel:  # the stamp: changed files are read again
+def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError:
     folder = manifest.parent
-    said = _read(manifest)
     try:
-        encoder, encoder_hash = _checked(folder, said["files"]["encoder"])
-        decoder, decoder_hash = _checked(folder, said["files"]["decoder"])
-        mean, std = said["mean"], said["std"]
+        said = _read(manifest)
+        encoder, decoder = (_checked(folder, said["files"][part]) for part in ("encoder", "decoder"))
+        size = int(said["input_size"])
+        mean, std = _three(said["mean"]), _three(said["std"])
+        if size != INPUT_SIZE or min(std) <= 0:
+            raise ValueError(f"input_size is {INPUT_SIZE} and std is above 0")
         return InstalledModel(
             name=str(said["name"]),
-            sha256=hashlib.sha256((encoder_hash + decoder_hash).encode()).hexdigest(),
-            input_size=int(said["input_size"]),
-            mean=(float(mean[0]), float(mean[1]), float(mean[2])),
-            std=(float(std[0]), float(std[1]), float(std[2])),
+            sha256=hashlib.sha256(json.dumps([encoder.sha256, decoder.sha256, mean, std]).encode()).hexdigest(),
+            input_size=size,
+            mean=mean,
+            std=std,
             encoder=encoder,
             decoder=decoder,
             candidate_rule=CandidateRule(said["candidate_rule"]),
             mask_feedback=bool(said["mask_feedback"]),
         )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(f"{manifest.name} of {folder.name} is not complete: {error}. Install it again.") from error
+    except ModelError as error:
+        return error
+    except KeyError as error:
+        return ModelError(f"{manifest.name} of {folder.name} does not say {error}. Install it again.")
+    except (OSError, TypeError, ValueError) as error:
+        return ModelError(f"{manifest.name} of {folder.name} is not right: {error}. Install it again.")
+
+
+def _three(said: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(number) for number in said)
+    if not all(map(math.isfinite, (red, green, blue))):
+        raise ValueError("mean and std are finite")
+    return red, green, blue
 
 
 def _read(manifest: Path) -> dict[str, Any]:
     try:
-        if manifest.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ModelError(f"{manifest.name} of {manifest.parent.name} is too large to be a manifest.")
-        said = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        with manifest.open("rb") as file:
+            said = json.loads(file.read(MAX_MANIFEST_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{manifest.parent.name} has no readable {manifest.name}. Install it again.") from error
     if not isinstance(said, dict):
         raise ModelError(f"{manifest.name} of {manifest.parent.name} is not a manifest. Install it again.")
     return said
 
 
-def _checked(folder: Path, entry: dict[str, Any]) -> tuple[Path, str]:
+def _checked(folder: Path, entry: dict[str, Any]) -> ModelFile:
     name = str(entry["path"])
     path = folder / name
     if Path(name).name != name or path.is_symlink() or not path.is_file():
@@ -123,4 +162,4 @@ def _checked(folder: Path, entry: dict[str, Any]) -> tuple[Path, str]:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != entry["sha256"]:
         raise ModelError(f"{name} of {folder.name} is damaged or not the file it was. Install it again.")
-    return path, found
+    return ModelFile(path, found)

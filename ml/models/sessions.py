@@ -1,13 +1,17 @@
 """Opens an ONNX file for running, and refuses one that is not what Edgewise expects."""
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
-from ml.models.installed import ModelError
+from ml.models.installed import ModelError, ModelFile
 
+# A tensor says where its weights lie under the key "location"; its length may be written with needless zeros.
+EXTERNAL = re.compile(rb"(?:\x08|\x88\x80{0,8}\x00)location")
 ENCODER_INPUTS: Mapping[str, Sequence[Any]] = {"image": (1, 3, 1024, 1024)}
 FEATURES: Mapping[str, Sequence[Any]] = {
     "image_embed": (1, 256, 64, 64),
@@ -29,7 +33,7 @@ DECODER_OUTPUTS: Mapping[str, Sequence[Any]] = {
 
 
 def open_session(
-    path: Path, threads: int, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]]
+    file: ModelFile, threads: int, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]]
 ) -> onnxruntime.InferenceSession:
     """A CPU session over one self-contained file. Raises `ModelError` for any other file.
 
@@ -41,8 +45,15 @@ def open_session(
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    content = path.read_bytes()
-    if b"external_data" in content or b"\x0a\x08location\x12" in content:
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # never ORT's own format
+    path = file.path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path.name} cannot be read any more. Install it again.") from error
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise ModelError(f"{path.name} is damaged or not the file it was. Install it again.")
+    if EXTERNAL.search(content):
         raise ModelError(f"{path.name} keeps its weights in other files. Export it as one file and install it again.")
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -50,14 +61,21 @@ def open_session(
         raise ModelError(f"{path.name} is not a model that can be run. Install it again.") from error
     _expect(path, "input", inputs, session.get_inputs())
     _expect(path, "output", outputs, session.get_outputs())
+    unknown = {node.name for node in session.get_inputs()} - set(inputs)
+    if unknown:
+        raise ModelError(f"{path.name} asks for {sorted(unknown)}, which SAM 2.1 does not. Install another model.")
     return session
 
 
 def _expect(path: Path, side: str, wanted: Mapping[str, Sequence[Any]], found: Sequence[Any]) -> None:
-    shapes = {node.name: node.shape for node in found}
+    """Names, float32, and each fixed dimension; what the file leaves open may be anything."""
+    nodes = {node.name: node for node in found}
     for name, shape in wanted.items():
-        if name not in shapes or len(shapes[name]) != len(shape):
+        node = nodes.get(name)
+        if node is None or len(node.shape) != len(shape) or node.type != "tensor(float)":
             raise ModelError(f"{path.name} has no {side} {name!r} as SAM 2.1 has it. Install another model.")
-        for want, have in zip(shape, shapes[name], strict=True):
+        for want, have in zip(shape, node.shape, strict=True):
             if want is not None and isinstance(have, int) and have != want:
-                raise ModelError(f"{path.name}: {side} {name!r} is {shapes[name]}, not {list(shape)}.")
+                raise ModelError(
+                    f"{path.name}: {side} {name!r} is {node.shape}, not {list(shape)}. Install another model."
+                )
