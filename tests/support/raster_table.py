@@ -1,6 +1,7 @@
 """Every raster below a folder through the real preparation: shown rightly, or refused with its reason.
 
 `python -m tests.support.raster_table FOLDER [SHEET.png]` prints the table, and draws a sheet of what would be seen.
+What is shown is held against rio-tiler on the file as given: the same tile, the same pixels hidden, the same colours.
 """
 
 import io
@@ -9,17 +10,23 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SUFFIXES = {".tif", ".tiff", ".gtif", ".gtiff", ".vrt", ".jp2", ".png", ".jpg", ".gif", ".img", ".nc"}
+SHOWN = "shown"
+LARGEST_DIFFERENCE = 6.0  # mean of |ours - theirs| over the tile, in 1/255
+LEAST_AGREEMENT = 0.97  # share of the tile's pixels that both show or both hide
 
 
 @dataclass(frozen=True)
 class Line:
-    """One raster's fate."""
+    """One raster's fate: `shown`, the code of its refusal, or what is wrong in capitals."""
 
     name: str
     outcome: str
@@ -28,9 +35,23 @@ class Line:
     picture: Any = None
 
 
-def lines(folder: Path) -> list[Line]:
-    """Prepares each file of the folder as if it were uploaded; needs Django and a database, and rolls back."""
-    return [_line(folder, path) for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+def lines(folder: Path, alike: tuple[str, ...] = (), kept: int = 0) -> Iterator[Line]:
+    """Each file of the folder as if it were uploaded; needs Django and a database, and leaves nothing behind.
+
+    Of each set `alike` only the first `kept` files are taken.
+    """
+    taken: Counter[str] = Counter()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        name = str(path.relative_to(folder))
+        group = next((start for start in alike if name.startswith(start)), "")
+        taken[group] += 1
+        if group and taken[group] > kept:
+            continue
+        began = time.monotonic()
+        outcome, detail, picture = _fate(path)
+        yield Line(name, outcome, detail, time.monotonic() - began, picture)
 
 
 def table(found: list[Line]) -> str:
@@ -40,56 +61,115 @@ def table(found: list[Line]) -> str:
     return "\n".join([*body, "", *(f"{count:>5}  {outcome}" for outcome, count in counts.most_common())])
 
 
-def _line(folder: Path, path: Path) -> Line:
+def _fate(path: Path) -> tuple[str, str, Any]:
+    from backend.core.errors import EdgewiseError
+    from backend.rasters import uploads
+
+    with _project() as (project, user):
+        try:
+            uploads.begin(project.id, max(path.stat().st_size, 1), {"filename": path.name}, actor=user)
+        except EdgewiseError as error:
+            return error.code, error.message, None
+        raster = _received(project, user, path)
+        if raster.state != "viewable":
+            return raster.error["code"], f"{raster.error['message']} {raster.error['remedy']}", None
+        from backend.rasters import reading
+
+        small = reading.read_small(raster, 192)
+        problem = "SHOWN EMPTY" if not small.valid.any() else _problem(raster, path)
+        detail = f"{raster.width}x{raster.height}x{len(raster.bands)} {raster.bands[0]['dtype']} {raster.crs_name}"
+        return problem or SHOWN, detail, small
+
+
+@contextmanager
+def _project() -> Iterator[tuple[Any, Any]]:
+    from django.conf import settings
     from django.db import transaction
 
-    from backend.accounts.models import User
-    from backend.projects.models import Project
-    from backend.rasters import jobs, reading, services
-    from backend.rasters.errors import RasterRefusedError
-    from backend.rasters.models import Raster
-
-    began = time.monotonic()
-    name = str(path.relative_to(folder))
-    with transaction.atomic():
-        user = User.objects.create(username=f"table-{os.getpid()}")
-        project = Project.objects.create(name="table", created_by=user)
-        raster = Raster.objects.create(
-            project=project, name=path.name, state="inspecting", source_path="", created_by=user
-        )
-        raster.source_path = f"rasters/{raster.id}/source.tif"
-        source = services.source_of(raster)
-        source.parent.mkdir(parents=True)
-        shutil.copyfile(path, source)
-        for suffix, target in ((".tfw", ".tfw"), (".prj", ".prj"), (path.suffix + ".aux.xml", ".tif.aux.xml")):
-            if path.with_suffix(suffix).exists():
-                shutil.copyfile(path.with_suffix(suffix), source.with_name("source" + target))
-        try:
-            facts = jobs._inspected(raster)
-            jobs._store_header(raster, facts)
-            jobs._store_pixels(raster, facts, jobs._converted(raster, facts, lambda: False))
-            small = reading.read_small(raster, 192)
-            x, y, z = _centre_tile(raster)
-            tile = reading.read_tile(raster, x, y, z)
-            shown = tile is not None and bool(tile.valid.any())
-            detail = f"{raster.width}x{raster.height}x{len(raster.bands)} {raster.bands[0]['dtype']} {raster.crs_name}"
-            outcome = "shown" if shown and small.valid.any() else "SHOWN EMPTY"
-            line = Line(name, outcome, detail, time.monotonic() - began, small)
-        except RasterRefusedError as refused:
-            line = Line(name, refused.code, refused.message, time.monotonic() - began)
-        finally:
-            reading.forget_handles()
-            shutil.rmtree(services.folder_of(raster.id), ignore_errors=True)
-            transaction.set_rollback(True)
-    return line
-
-
-def _centre_tile(raster: Any) -> tuple[int, int, int]:
-    """A tile that is sure to hold data, if any does: the one of the footprint's inner point, at the lowest zoom."""
+    from backend.accounts.services import create_user
+    from backend.projects.services import create_project
     from backend.rasters import reading
 
-    point = raster.footprint.point_on_surface
-    tile = reading.GRID.tile(point.x, max(-85.0, min(85.0, point.y)), raster.minzoom)
+    with transaction.atomic():
+        user = create_user(f"table-{os.getpid()}-{time.monotonic_ns()}", "correct horse battery", "Table")
+        yield create_project(user, "table"), user
+        transaction.set_rollback(True)
+    reading.forget_handles()
+    shutil.rmtree(Path(settings.DATA_DIR, "rasters"), ignore_errors=True)
+
+
+def _received(project: Any, user: Any, path: Path) -> Any:
+    """The raster as the worker leaves it, with the sidecars that lie beside the file."""
+    from django.conf import settings
+
+    from tests.support.rasters import prepared
+
+    folder = Path(settings.DATA_DIR, "rasters", "table")
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "source.tif"
+    shutil.copyfile(path, source)
+    for beside, target in ((".tfw", ".tfw"), (".prj", ".prj"), (f"{path.suffix}.aux.xml", ".tif.aux.xml")):
+        if path.with_suffix(beside).exists():
+            shutil.copyfile(path.with_suffix(beside), folder / f"source{target}")
+    return prepared(project, user, source)
+
+
+def _problem(raster: Any, path: Path) -> str:
+    """What is wrong with the tile in the middle, held against rio-tiler's of the file as given; empty if nothing."""
+    import numpy as np
+    from rio_tiler.errors import RioTilerError
+    from rio_tiler.io import Reader
+
+    from backend.rasters.recipes import apply_recipe
+    from backend.rasters.warping import read_tile
+
+    x, y, z = _middle_tile(raster)
+    ours = read_tile(raster, x, y, z)
+    if ours is None or not ours.valid.any():
+        return "TILE EMPTY"
+    bands = list(dict.fromkeys(raster.recipe["bands"]))
+    how: Any = "nearest" if raster.palette else "bilinear"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Reader(str(path)) as reader:
+                theirs = reader.tile(x, y, z, indexes=tuple(bands), reproject_method=how)
+        except RioTilerError:
+            return ""  # no oracle for this one
+    values = theirs.array.data[[bands.index(band) for band in raster.recipe["bands"]]]
+    expected = apply_recipe(np.asarray(values), raster.recipe, raster.palette)
+    shown = (theirs.mask > 0) & np.isfinite(values).all(axis=0)  # rio-tiler shows NaN where nodata is a number
+    if (shown == ours.valid).mean() < LEAST_AGREEMENT:
+        return "SHOWN ELSEWHERE"
+    both = shown & ours.valid
+    difference = np.abs(expected[both].astype(float) - ours.rgb[both]).mean() if both.any() else 0.0
+    return "SHOWN OTHERWISE" if difference > LARGEST_DIFFERENCE else ""
+
+
+def _middle_tile(raster: Any) -> tuple[int, int, int]:
+    """The tile under the middle of the data, at the highest zoom at which a good part of it is filled."""
+    import morecantile
+    import numpy as np
+
+    from backend.rasters.reading import dataset_of, valid_pixels
+    from backend.rasters.warping import read_tile
+    from tests.support.rasters import lonlat_of
+
+    grid = morecantile.tms.get("WebMercatorQuad")
+    dataset = dataset_of(raster, 0)
+    shape = (min(200, raster.height), min(200, raster.width))
+    values = dataset.read([1], out_shape=(1, *shape))
+    places = np.argwhere(valid_pixels(dataset, [1], values))
+    row, col = places[np.abs(places - places.mean(axis=0)).sum(axis=1).argmin()] + 0.5
+    lon, lat = lonlat_of(raster, col * raster.width / shape[1], row * raster.height / shape[0])
+    lon, lat = (lon + 180) % 360 - 180, max(-85.0, min(85.0, lat))
+    for zoom in range(raster.maxzoom + 1, raster.minzoom, -1):
+        tile = grid.tile(lon, lat, zoom)
+        seen = read_tile(raster, tile.x, tile.y, zoom)
+        if seen is not None and seen.valid.mean() > 0.2:
+            break
+    else:
+        tile = grid.tile(lon, lat, raster.minzoom)
     return tile.x, tile.y, tile.z
 
 
@@ -118,7 +198,8 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as data:
         os.environ["EDGEWISE_DATA_DIR"] = data
         django.setup()
-        everything = lines(Path(sys.argv[1]))
+        everything = list(lines(Path(sys.argv[1])))
         print(table(everything))
         if len(sys.argv) > 2:
             _sheet(everything, Path(sys.argv[2]))
+        sys.exit(any(line.outcome.isupper() for line in everything))
