@@ -72,6 +72,16 @@ describe("a request", () => {
     expect([error.code, error.status]).toEqual(["net.unreachable", 0]);
   });
 
+  it("does not wait for ever: a time-out counts as no answer", async () => {
+    vi.spyOn(AbortSignal, "timeout").mockReturnValue(AbortSignal.abort(new DOMException("late", "TimeoutError")));
+    vi.stubGlobal("fetch", (_: string, init: RequestInit) => {
+      init.signal?.throwIfAborted();
+      return Promise.resolve(new Response("{}"));
+    });
+    const error = await failureOf(requestJson("GET", "/api/x", shape));
+    expect(error.code).toBe("net.unreachable");
+  });
+
   it("lets an abort through as an abort", async () => {
     vi.stubGlobal("fetch", () => Promise.reject(new DOMException("gone", "AbortError")));
     await expect(requestJson("GET", "/api/x", shape)).rejects.toHaveProperty("name", "AbortError");

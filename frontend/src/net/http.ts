@@ -27,6 +27,9 @@ export class ApiError extends Error {
   }
 }
 
+/** A connection that stands half open answers nothing for minutes: that is as good as none. */
+const PATIENCE_MS = 60_000;
+
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 type QueryValue = string | number | boolean | readonly string[] | null | undefined;
 
@@ -94,7 +97,7 @@ async function send(method: Method, path: string, options: RequestOptions): Prom
       headers,
       credentials: "same-origin",
       body: options.body === undefined ? null : JSON.stringify(options.body),
-      signal: options.signal ?? null,
+      signal: withPatience(options.signal),
     });
   } catch (reason) {
     if (reason instanceof DOMException && reason.name === "AbortError") throw reason;
@@ -102,6 +105,11 @@ async function send(method: Method, path: string, options: RequestOptions): Prom
   }
   if (!response.ok) throw await refusal(response);
   return response;
+}
+
+function withPatience(signal: AbortSignal | undefined): AbortSignal {
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  return signal === undefined ? patience : AbortSignal.any([signal, patience]);
 }
 
 async function refusal(response: Response): Promise<ApiError> {

@@ -43,6 +43,11 @@ export const map = {
     edit: "Drag a corner · drag the middle of an edge to add one · Alt click removes one · Enter ends",
     review: "A accepts · R returns with a reason · F fixes · N next · B back",
   },
+  notice: {
+    behind: "The newest changes of your team could not be fetched yet. Edgewise tries again by itself.",
+    changedSince: "Somebody changed this shape since: undo would take their work back too. Change it by hand instead.",
+    crossesItself: "The outline crosses itself. Move or take back a corner, then finish again.",
+  },
   draft: {
     title: "The draft",
     candidate: "Candidate {{n}}: {{area}}",
