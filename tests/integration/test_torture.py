@@ -159,6 +159,8 @@ def test_a_thousand_edits_survive_kills_without_loss_or_double(tmp_path: Path) -
     _check(history, editors)
     assert sum(len(editor.acknowledged) for editor in editors) >= EDITS
     assert sum(editor.reconnects for editor in editors) >= KILLS
+    assert sum(editor.repeated for editor in editors) > 0, "no answer was lost: nothing was tried"
+    assert sum(editor.conflicts for editor in editors) > 0, "the two never met"
     for editor in editors:  # each browser's own picture, made of events alone, is the database's
         assert {shape: known["version"] for shape, known in editor.known.items()} == history["versions"]
 
