@@ -1,6 +1,5 @@
 /** Answers of the calls that only panels make: accounts, projects, members, invitations, plans, exports. */
 import { z } from "zod";
-import { jobSchema } from "./entities";
 
 const id = z.uuid();
 const time = z.iso.datetime({ offset: true });
@@ -121,7 +120,7 @@ export const exportSchema = z.object({
   created_by: z.object({ id, display_name: z.string() }).nullable(),
   created_at: time,
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
-  job: jobSchema.nullable(),
+  job: id.nullable(),
 });
 export type Export = z.infer<typeof exportSchema>;
 export const exportsSchema = z.object({ exports: z.array(exportSchema) });

@@ -146,7 +146,7 @@ function ExportRow({ projectId, one }: { readonly projectId: string; readonly on
 
 function ExportState({ one }: { readonly one: Export }) {
   const { t } = useTranslation();
-  const live = useJobs().find((job) => job.id === one.job?.id);
+  const live = useJobs().find((job) => job.id === one.job);
   if (one.state === "failed") {
     return (
       <Text c="var(--mantine-color-error)" size="xs">
