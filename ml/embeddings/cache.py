@@ -35,18 +35,19 @@ class EmbeddingCache:
             embedding = load(key)
         except BaseException as error:
             with self._lock:
-                del self._loading[key]
+                self._was_wanted(key, future)
             future.set_exception(error)
             raise
         with self._lock:
-            del self._loading[key]
-            self._keep(key, embedding)
+            if self._was_wanted(key, future):
+                self._keep(key, embedding)
         future.set_result(embedding)
         return embedding
 
     def forget(self, key: EmbeddingKey) -> None:
-        """Drops one, for example because it was encoded again."""
+        """Drops one, also one that is being loaded, for example because it was encoded again."""
         with self._lock:
+            self._loading.pop(key, None)
             gone = self._kept.pop(key, None)
             self._bytes -= gone.nbytes if gone else 0
 
@@ -55,9 +56,17 @@ class EmbeddingCache:
         """Bytes kept now."""
         return self._bytes
 
+    def _was_wanted(self, key: EmbeddingKey, future: Future[Embedding]) -> bool:
+        """Ends a load; False when it was forgotten meanwhile."""
+        if self._loading.get(key) is not future:
+            return False
+        del self._loading[key]
+        return True
+
     def _keep(self, key: EmbeddingKey, embedding: Embedding) -> None:
+        before = self._kept.pop(key, None)
         self._kept[key] = embedding
-        self._bytes += embedding.nbytes
+        self._bytes += embedding.nbytes - (before.nbytes if before else 0)
         while self._bytes > self.max_bytes and len(self._kept) > 1:
             _, gone = self._kept.popitem(last=False)
             self._bytes -= gone.nbytes

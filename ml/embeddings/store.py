@@ -11,9 +11,10 @@ import secrets
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from ml.embeddings.features import SHAPES, Embedding
 from ml.windows import Window
@@ -62,8 +63,11 @@ class EmbeddingStore:
         self.root = root
 
     def put(self, key: EmbeddingKey, embedding: Embedding) -> StoredEmbedding:
-        """Writes one, replacing what was there in one step. Raises `OSError` when the disk refuses."""
-        payload = b"".join(np.ascontiguousarray(getattr(embedding, name), dtype="<f2").tobytes() for name in SHAPES)
+        """Writes one, replacing what was there in one step.
+
+        Raises `OSError` when the disk refuses, `ValueError` for features that half precision cannot hold.
+        """
+        payload = b"".join(_halved(getattr(embedding, name)) for name in SHAPES)
         digest = hashlib.sha256(payload).hexdigest()
         header = json.dumps({"key": _key_json(key), "sha256": digest}).encode()
         path = self.root / key.relative_path()
@@ -75,6 +79,7 @@ class EmbeddingStore:
                 file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)
+            _settle(path.parent)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
@@ -82,16 +87,17 @@ class EmbeddingStore:
 
     def get(self, key: EmbeddingKey) -> Embedding:
         """Reads one. Raises `EmbeddingMissingError`, `EmbeddingCorruptError`."""
+        where = key.relative_path()
         try:
-            content = (self.root / key.relative_path()).read_bytes()
+            with (self.root / where).open("rb") as file:
+                header = _header(file)
+                if header.get("key") != _key_json(key):
+                    raise EmbeddingCorruptError(f"{where} belongs to another window")
+                payload = memoryview(file.read(PAYLOAD_BYTES + 1))
         except FileNotFoundError as error:
-            raise EmbeddingMissingError(str(key.relative_path())) from error
-        header, start = _header(content)
-        payload = memoryview(content)[start:]
-        if header.get("key") != _key_json(key):
-            raise EmbeddingCorruptError(f"{key.relative_path()} belongs to another window")
+            raise EmbeddingMissingError(str(where)) from error
         if len(payload) != PAYLOAD_BYTES or hashlib.sha256(payload).hexdigest() != header.get("sha256"):
-            raise EmbeddingCorruptError(f"{key.relative_path()} is damaged")
+            raise EmbeddingCorruptError(f"{where} is damaged")
         arrays = []
         for shape in SHAPES.values():
             count = int(np.prod(shape))
@@ -109,6 +115,23 @@ class EmbeddingStore:
         (self.root / key.relative_path()).unlink(missing_ok=True)
 
 
+def _settle(folder: Path) -> None:
+    """Has the rename itself reach the disk, so that a row never outlives its file in a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _halved(feature: npt.NDArray[np.float32]) -> bytes:
+    with np.errstate(over="ignore"):
+        half = np.ascontiguousarray(feature, dtype="<f2")
+    if not np.isfinite(half).all():
+        raise ValueError("the features hold numbers that half precision cannot")
+    return half.tobytes()
+
+
 def _key_json(key: EmbeddingKey) -> dict[str, Any]:
     window = key.window
     return {
@@ -119,16 +142,17 @@ def _key_json(key: EmbeddingKey) -> dict[str, Any]:
     }
 
 
-def _header(content: bytes) -> tuple[dict[str, Any], int]:
-    if content[:4] != MAGIC or len(content) < 8:
+def _header(file: BinaryIO) -> dict[str, Any]:
+    begin = file.read(8)
+    if begin[:4] != MAGIC or len(begin) < 8:
         raise EmbeddingCorruptError("not an embedding file")
-    (length,) = struct.unpack("<I", content[4:8])
+    (length,) = struct.unpack("<I", begin[4:])
     if length > MAX_HEADER:
         raise EmbeddingCorruptError("damaged header")
     try:
-        header = json.loads(content[8 : 8 + length])
-    except ValueError as error:
+        header = json.loads(file.read(length))
+    except (ValueError, RecursionError) as error:
         raise EmbeddingCorruptError("damaged header") from error
     if not isinstance(header, dict):
         raise EmbeddingCorruptError("damaged header")
-    return header, 8 + length
+    return header
