@@ -1,15 +1,26 @@
 /** Where to look: rasters, layers, zoom and selection. */
-import { bboxOf } from "../geo/lonlat";
+import { bboxOf, type Bbox } from "../geo/lonlat";
 import { positionsOf } from "../geo/shapes";
 import { effective } from "../store/reconcile";
 import type { ToolName } from "../store/state";
 import { atLeast, type Context } from "./context";
 
+const WIDE = 4;
+
+/** Makes a raster the one that is clicked on: shown, with nothing lying over it. */
 export function openRaster(context: Context, id: string): void {
-  if (context.store.get().activeRaster !== id) context.conversation.clear();
-  context.store.set({ activeRaster: id });
-  setLayer(context, id, { visible: true });
-  zoomToRaster(context, id);
+  const { activeRaster, rasters } = context.store.get();
+  if (activeRaster !== id) context.conversation.clear();
+  const boxOf = (raster: string) => rasters.find((one) => one.id === raster)?.bbox ?? null;
+  context.store.update((state) => {
+    const place = state.layers.findIndex((layer) => layer.id === id);
+    const layers = state.layers.map((layer, index) => {
+      if (layer.id === id) return { ...layer, visible: true };
+      return index < place && overlap(boxOf(layer.id), boxOf(id)) ? { ...layer, visible: false } : layer;
+    });
+    return { ...state, activeRaster: id, layers };
+  });
+  if (!inView(context, boxOf(id))) zoomToRaster(context, id);
 }
 
 export function zoomToRaster(context: Context, id: string): void {
@@ -20,7 +31,13 @@ export function zoomToRaster(context: Context, id: string): void {
 export function zoomToAnnotation(context: Context, id: string): void {
   const annotation = effective(context.store.get(), id);
   const bbox = annotation === undefined ? null : bboxOf(positionsOf(annotation.geometry));
-  if (bbox !== null) context.store.set({ zoom: { bbox, at: Date.now() } });
+  if (bbox !== null) context.store.set({ zoom: { bbox: withContext(bbox), at: Date.now() } });
+}
+
+/** A shape is judged by what surrounds it: as much again on each side. */
+function withContext([west, south, east, north]: Bbox): Bbox {
+  const [width, height] = [east - west, north - south];
+  return [west - width, Math.max(-85, south - height), east + width, Math.min(85, north + height)];
 }
 
 export function select(context: Context, id: string | null): void {
@@ -34,7 +51,7 @@ export function chooseTool(context: Context, tool: ToolName): void {
 }
 
 export function toolAvailable(context: Context, tool: ToolName): boolean {
-  return tool === "select" || atLeast(context.store.get(), "annotator");
+  return tool === "select" || tool === "measure" || atLeast(context.store.get(), "annotator");
 }
 
 export function chooseClass(context: Context, id: string): void {
@@ -61,4 +78,17 @@ export function moveLayer(context: Context, id: string, by: 1 | -1): void {
     layers.splice(Math.max(0, Math.min(layers.length, from - by)), 0, layer);
     return { ...state, layers };
   });
+}
+
+/** Whether one is looking at it already: another date of the same place is shown without moving the map. */
+function inView(context: Context, bbox: Bbox | null): boolean {
+  const extent = context.store.get().facts?.extent;
+  if (extent === undefined || bbox === null) return false;
+  const [lon, lat] = [(extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2];
+  const inside = lon > bbox[0] && lon < bbox[2] && lat > bbox[1] && lat < bbox[3];
+  return inside && extent[2] - extent[0] < WIDE * (bbox[2] - bbox[0]);
+}
+
+function overlap(a: Bbox | null, b: Bbox | null): boolean {
+  return a !== null && b !== null && a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 }
