@@ -1,7 +1,7 @@
 /** The strip below the map in review: the queue, its filter, and one key for each decision. */
 import { Button, Checkbox, Group, Progress, ScrollArea, Select, Text, Tooltip, UnstyledButton } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
-import { IconArrowLeft, IconArrowRight, IconCheck, IconChecks, IconPencil } from "@tabler/icons-react";
+import { IconArrowLeft, IconArrowRight, IconCheck, IconPencil } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Annotation } from "../../protocol/entities";
@@ -9,7 +9,6 @@ import { ACCEPT_COLOUR } from "../colour";
 import { releaseKeys } from "../focus";
 import { formatCount } from "../format";
 import { permissions } from "../panel/permissions";
-import { EmptyState } from "../parts/EmptyState";
 import { ErrorNote } from "../parts/ErrorNote";
 import { ShapeIcon } from "../parts/ShapeIcon";
 import { StatusMark, STATUSES } from "../parts/StatusMark";
@@ -156,12 +155,15 @@ export function ReviewStrip({ projectId }: { readonly projectId: string }) {
       </Group>
       <ErrorNote error={error} onRetry={refetch} />
       {!loading && queue.length === 0 && error === null ? (
-        <EmptyState
-          compact
-          icon={<IconChecks size={18} />}
-          title={t("review.emptyTitle", { status: t(`status.${filter.status}`) })}
-          text={t("review.emptyText")}
-        />
+        <Text ta="center" data-testid="review-empty">
+          <Text span fw={600}>
+            {t("review.emptyTitle", { status: t(`status.${filter.status}`) })}
+          </Text>
+          <Text span c="dimmed">
+            {" "}
+            {t("review.emptyText")}
+          </Text>
+        </Text>
       ) : (
         <Queue queue={queue} currentId={current?.id ?? null} onChoose={go} />
       )}

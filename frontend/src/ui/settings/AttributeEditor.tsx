@@ -9,9 +9,11 @@ interface AttributeEditorProps {
   readonly attributes: readonly ClassAttribute[];
   readonly onChange: (attributes: readonly ClassAttribute[]) => void;
   readonly error: string | undefined;
+  /** Keys that stored values may have; they never change. */
+  readonly storedKeys: readonly string[];
 }
 
-export function AttributeEditor({ attributes, onChange, error }: AttributeEditorProps) {
+export function AttributeEditor({ attributes, onChange, error, storedKeys }: AttributeEditorProps) {
   const { t } = useTranslation();
   const set = (index: number, change: Partial<ClassAttribute>) =>
     onChange(attributes.map((one, at) => (at === index ? { ...one, ...change } : one)));
@@ -44,7 +46,8 @@ export function AttributeEditor({ attributes, onChange, error }: AttributeEditor
         </Text>
       </div>
       {attributes.map((attribute, index) => (
-        <Group key={attribute.key} gap="sm" align="flex-start" wrap="nowrap">
+        // By place, not by key: the key follows the label, and a row keeps its focus.
+        <Group key={index} gap="sm" align="flex-start" wrap="nowrap">
           <TextInput
             flex={1}
             aria-label={t("attributes.label")}
@@ -54,7 +57,7 @@ export function AttributeEditor({ attributes, onChange, error }: AttributeEditor
             onChange={(event) => set(index, { label: event.currentTarget.value })}
             onBlur={() => {
               // The key follows the first real label only: it names the values already stored.
-              if (!/^attribute(_\d+)?$/.test(attribute.key) || attribute.label.trim() === "") return;
+              if (storedKeys.includes(attribute.key) || attribute.label.trim() === "") return;
               const taken = attributes.filter((_, at) => at !== index).map((one) => one.key);
               set(index, { key: attributeKey(attribute.label, taken) });
             }}

@@ -111,7 +111,12 @@ export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDia
               </Text>
             )}
           </div>
-          <AttributeEditor attributes={attributes} onChange={setAttributes} error={fields["attributes"]} />
+          <AttributeEditor
+            attributes={attributes}
+            onChange={setAttributes}
+            error={fields["attributes"]}
+            storedKeys={(labelClass?.attributes ?? []).map((one) => one.key)}
+          />
           <Group justify="flex-end" gap="sm">
             <Button variant="default" onClick={onClose}>
               {t("action.cancel")}
