@@ -32,5 +32,6 @@ USER edgewise
 VOLUME /data
 EXPOSE 8000
 CMD ["uvicorn", "backend.config.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "--no-access-log", "--no-server-header", \
+     "--loop", "uvloop", "--http", "backend.config.wire:BoundedHttp", "--ws", "backend.config.wire:BoundedSocket", \
+     "--lifespan", "off", "--no-access-log", "--no-server-header", \
      "--ws-per-message-deflate", "false", "--ws-max-size", "131072", "--timeout-graceful-shutdown", "5"]

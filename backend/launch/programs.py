@@ -27,10 +27,11 @@ class Layout:
 
 
 def web_command(python: Path, host: str, port: int, processes: int = 1) -> tuple[str, ...]:
-    """The web server. Deflate off: it makes binary messages fifteen times slower."""
+    """The web server. Deflate off: it makes binary messages fifteen times slower. `wire` bounds what it reads."""
     return (
         *(str(python), "-m", "uvicorn", "backend.config.asgi:application", "--host", host, "--port", str(port)),
-        *("--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "--no-access-log", "--no-server-header"),
+        *("--loop", "uvloop", "--http", "backend.config.wire:BoundedHttp", "--ws", "backend.config.wire:BoundedSocket"),
+        *("--lifespan", "off", "--no-access-log", "--no-server-header"),
         *("--ws-per-message-deflate", "false", "--ws-max-size", "131072", "--timeout-graceful-shutdown", "5"),
         *(("--workers", str(processes)) if processes > 1 else ()),
     )

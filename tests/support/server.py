@@ -16,6 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 import psycopg
 
+from backend.launch.programs import web_command
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 
@@ -70,11 +72,7 @@ class Stack:
         """Starts the web server and waits until it answers."""
         self.web = self._start(
             "web",
-            [
-                *("-m", "uvicorn", "backend.config.asgi:application", "--host", "127.0.0.1", "--port", str(self.port)),
-                *("--ws-per-message-deflate", "false", "--ws-max-size", "65536", "--log-level", "warning"),
-                *("--workers", str(processes)),
-            ],
+            [*web_command(Path(sys.executable), "127.0.0.1", self.port, processes)[1:], "--log-level", "warning"],
         )
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
