@@ -19,7 +19,7 @@ from rasterio.errors import RasterioIOError
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from backend.core.errors import AuthRequired, Invalid, NotFound, Unavailable
+from backend.core.errors import AuthRequired, Conflict, Invalid, NotFound, Unavailable
 from backend.projects.policies import require_member
 from backend.rasters import reading, warping
 from backend.rasters.models import Raster
@@ -51,7 +51,7 @@ def _answer(request: HttpRequest, raster_id: UUID, place: tuple[int, int, int] |
     finally:
         connection.close()  # back to the pool: these threads live on
     if raster.state != Raster.State.VIEWABLE:
-        raise NotFound("This raster is not prepared yet.", code="raster.not_viewable")
+        raise Conflict("This raster is not prepared yet. Wait until it can be viewed.", code="raster.not_viewable")
     kind = request.GET.get("f", "webp")
     if kind not in FORMATS:
         raise Invalid(f"Tiles come as {', '.join(FORMATS)}.", code="tile.invalid_format")

@@ -566,7 +566,8 @@ def test_every_member_sees_rasters_and_nobody_else(world: World, surveys: Path) 
 def test_an_unprepared_raster_has_no_tilejson(world: World, tmp_path: Path) -> None:
     raster = received(world.project, world.owner, make_tif(tmp_path / "a.tif"))
 
-    assert client_of(world.owner).get(f"/api/rasters/{raster.id}/tilejson.json").status_code == 404
+    answer = client_of(world.owner).get(f"/api/rasters/{raster.id}/tilejson.json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "raster.not_viewable")
 
 
 def test_a_header_is_judged_in_a_moment(world: World, tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ def test_an_unprepared_raster_has_no_tiles(world: World, raster: Raster) -> None
 
     answer = client_of(world.viewer).get(address(raster))
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "raster.not_viewable")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "raster.not_viewable")
 
 
 def test_a_thumbnail_has_north_up_and_320_pixels(world: World, tmp_path: Path) -> None:
