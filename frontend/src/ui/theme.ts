@@ -1,5 +1,6 @@
 /** Colours, type and spacing of the whole interface. */
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
+import { i18n } from "../i18n";
 
 const edge: MantineColorsTuple = [
   "#e3f8fb",
@@ -61,6 +62,7 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 32 } },
+    Anchor: { defaultProps: { underline: "always" } },
     Badge: { defaultProps: { radius: "sm" }, styles: { root: { textTransform: "none", fontWeight: 500 } } },
     Button: { defaultProps: { size: "sm" } },
     Checkbox: { defaultProps: { size: "sm" } },
@@ -69,6 +71,7 @@ export const theme = createTheme({
       styles: { title: { fontWeight: 600 } },
       defaultProps: {
         centered: true,
+        closeButtonProps: { "aria-label": i18n.t("action.close") },
         // The page itself never scrolls, and the lock would bring a style element of its own.
         lockScroll: false,
         transitionProps: { duration: 140 },

@@ -41,6 +41,7 @@ export const projects = {
     name: "Name",
     namePlaceholder: "Building",
     colour: "Colour",
+    pickColour: "Pick a colour from the screen",
     digit: "Key",
     noDigit: "none",
     geometryType: "Shape",

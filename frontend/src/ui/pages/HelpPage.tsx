@@ -15,7 +15,7 @@ export function HelpPage() {
   return (
     <div className={classes["frame"]}>
       <PageBar />
-      <main className={classes["scroll"]} data-testid="help-page">
+      <main className={classes["scroll"]} data-testid="help-page" tabIndex={0}>
         <Stack className={`${classes["column"] ?? ""} ${classes["narrow"] ?? ""}`} gap="lg">
           <Title order={1}>{t("help.title")}</Title>
           <Paper withBorder p="lg" className={classes["panel"]}>

@@ -18,7 +18,7 @@ export function StatusShare({ counts }: { readonly counts: Readonly<Record<Annot
   const words = ORDER.map((status) => `${t(`status.${status}`)}: ${formatCount(counts[status])}`).join(" · ");
   return (
     <Tooltip label={words}>
-      <Progress.Root size={6} aria-label={words}>
+      <Progress.Root size={6} role="img" aria-label={words}>
         {total > 0 &&
           ORDER.map((status) => (
             <Progress.Section

@@ -76,6 +76,7 @@ export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDia
               w={150}
               label={t("classes.colour")}
               format="hex"
+              eyeDropperButtonProps={{ "aria-label": t("classes.pickColour") }}
               swatches={[...CLASS_COLOURS]}
               swatchesPerRow={10}
               value={colour}

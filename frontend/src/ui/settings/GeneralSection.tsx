@@ -122,7 +122,13 @@ function Leaving({ project }: { readonly project: Project }) {
       {project.role === "owner" && (
         <Group justify="space-between" wrap="nowrap">
           <Text c="dimmed">{t("settings.deleteHelp")}</Text>
-          <Button color="red" variant="outline" onClick={open} flex="none" data-testid="project-delete">
+          <Button
+            variant="default"
+            c="var(--mantine-color-error)"
+            onClick={open}
+            flex="none"
+            data-testid="project-delete"
+          >
             {t("settings.delete")}
           </Button>
         </Group>
