@@ -12,7 +12,7 @@ const MAY_IMPORT = {
   store: ["protocol", "model", "geo"],
   segment: ["store", "protocol", "net", "model", "geo"],
   commands: ["store", "segment", "net", "protocol", "model", "geo"],
-  tools: ["commands", "segment", "store", "protocol/examples", "model", "geo"],
+  tools: ["commands", "segment", "store", "protocol", "model", "geo"],
   map: ["tools", "commands", "segment", "store", "protocol", "model", "geo"],
   ui: ["tools", "commands", "segment", "store", "protocol", "model", "geo", "i18n", "net/api", "net/http"],
 };

@@ -1,6 +1,7 @@
 /** What commands work with: the store, the conversation with the model, and the way to the server. */
+import type { Annotation } from "../protocol/entities";
 import type { Conversation } from "../segment/conversation";
-import type { Op, State, Step } from "../store/state";
+import type { NoticeText, Op, State, Step } from "../store/state";
 import { beforeOf } from "../store/rebase";
 import { effective } from "../store/reconcile";
 import type { Store } from "../store/store";
@@ -16,7 +17,7 @@ export interface Context {
 const STEPS_KEPT = 200;
 const RANK = { viewer: 0, annotator: 1, reviewer: 2, owner: 3 } as const;
 
-export function atLeast(state: State, role: keyof typeof RANK): boolean {
+export function atLeast(state: Pick<State, "role">, role: keyof typeof RANK): boolean {
   return RANK[state.role] >= RANK[role];
 }
 
@@ -34,9 +35,12 @@ type Change =
   | { readonly kind: "delete" }
   | { readonly kind: "restore" };
 
-/** Sends a change made on the version the user sees; false when there is no such annotation. */
-export function change(context: Context, id: string, what: Change): boolean {
-  const seen = effective(context.store.get(), id);
+/**
+ * Sends a change made on the version the user sees, or on the `base` it was begun on when that took a while: the server
+ * then says whether somebody else was faster. False when there is no such annotation.
+ */
+export function change(context: Context, id: string, what: Change, base?: Annotation): boolean {
+  const seen = base ?? effective(context.store.get(), id);
   if (seen === undefined) return false;
   const op = { id: newId(), annotation: id, version: seen.version };
   context.save(what.kind === "edit" ? { ...op, ...what, before: beforeOf(seen, what.fields) } : { ...op, ...what });
@@ -48,6 +52,7 @@ export function remember(context: Context, step: Step): void {
   context.store.update((state) => ({ ...state, undo: [...state.undo.slice(-STEPS_KEPT + 1), step], redo: [] }));
 }
 
-export function notify(context: Context, message: string): void {
-  context.store.set({ notice: { at: Date.now(), message } });
+/** Tells the user something once: in the server's words, or in those the panels have for it. */
+export function notify(context: Context, what: { readonly message: string } | { readonly text: NoticeText }): void {
+  context.store.set({ notice: { at: Date.now(), ...what } });
 }

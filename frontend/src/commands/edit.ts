@@ -1,14 +1,15 @@
 /** Changes of saved annotations: shape, class, attributes, removal. Each is one undo step. */
 import type { Geometry } from "../geo/geometry";
-import type { AttributeValue } from "../protocol/entities";
+import type { Annotation, AttributeValue } from "../protocol/entities";
 import { effective } from "../store/reconcile";
 import type { Op } from "../store/state";
 import { change, mayEdit, remember, type Context } from "./context";
 
 type Fields = Extract<Op, { kind: "edit" }>["fields"];
 
-export function changeGeometry(context: Context, id: string, geometry: Geometry): boolean {
-  return editFields(context, id, { geometry });
+/** `base` is the annotation as it was when the user began to move it. */
+export function changeGeometry(context: Context, base: Annotation, geometry: Geometry): boolean {
+  return editFields(context, base.id, { geometry }, base);
 }
 
 export function changeClass(context: Context, id: string, labelClass: string): boolean {
@@ -30,11 +31,11 @@ export function deleteAnnotation(context: Context, id: string): boolean {
   return true;
 }
 
-function editFields(context: Context, id: string, fields: Fields): boolean {
+function editFields(context: Context, id: string, fields: Fields, base?: Annotation): boolean {
   const state = context.store.get();
-  const before = effective(state, id);
+  const before = base ?? effective(state, id);
   if (before === undefined || !mayEdit(state, id)) return false;
-  if (!change(context, id, { kind: "edit", fields })) return false;
+  if (!change(context, id, { kind: "edit", fields }, base)) return false;
   const old: Fields = {
     ...(fields.geometry === undefined ? {} : { geometry: before.geometry }),
     ...(fields.label_class === undefined ? {} : { label_class: before.label_class, attributes: before.attributes }),

@@ -1,62 +1,66 @@
 /** Opens a project: loads it, follows its events, sends changes until they are acknowledged. */
 import { api } from "../net/api";
 import { ApiError } from "../net/http";
-import { Outbox } from "../net/outbox";
 import { ProjectSocket } from "../net/socket";
-import { annotationSchema, type Annotation } from "../protocol/entities";
+import type { ProjectEvent } from "../protocol/entities";
+import type { Role } from "../protocol/rest";
 import type { ServerMessage } from "../protocol/socket";
 import { Conversation } from "../segment/conversation";
-import { apply, confirm } from "../store/apply";
-import { newId } from "../model/ids";
-import { rebased, withReplacement } from "../store/rebase";
-import { effective, reconciled } from "../store/reconcile";
-import type { Op, State } from "../store/state";
+import { reconciled } from "../store/reconcile";
+import type { State } from "../store/state";
 import { Store } from "../store/store";
-import { resolveConflict } from "./conflict";
+import { withJob, withPresence, withWindow } from "../store/told";
 import { notify, type Context } from "./context";
-import { zoomToRaster } from "./view";
+import { Follower } from "./follower";
+import { loadProject, type Loaded } from "./loading";
+import { Saving } from "./saving";
+import { chooseTool, toolAvailable, zoomToRaster } from "./view";
 
-const PAGE = 2000;
 const PRESENCE_MS = 150;
+const RELOAD_MS = 2000;
 
 export class Session {
   readonly store = new Store();
   readonly conversation: Conversation;
   readonly context: Context;
   private socket: ProjectSocket | null = null;
-  private outbox: Outbox<Op> | null = null;
-  private levelling: Promise<void> | null = null;
+  private saving: Saving | null = null;
+  private follower: Follower | null = null;
   private presenceTimer: ReturnType<typeof setTimeout> | null = null;
   private presenceSaid = "";
+  private greeted = false;
 
   constructor() {
     this.conversation = new Conversation(this.store, (message) => this.socket?.send(message) ?? false);
-    this.context = { store: this.store, conversation: this.conversation, save: (op) => this.save(op) };
+    this.context = { store: this.store, conversation: this.conversation, save: (op) => this.saving?.save(op) };
   }
 
   open(projectId: string): void {
     if (this.store.get().projectId === projectId) return;
     this.close();
     this.store.set({ projectId });
-    void this.load(projectId).catch((reason: unknown) => this.failed(projectId, reason));
+    void this.load(projectId);
   }
 
   close(): void {
     this.socket?.close();
+    this.follower?.end();
+    this.saving?.end();
     this.socket = null;
-    this.outbox = null;
-    this.conversation.endHover();
+    this.follower = null;
+    this.saving = null;
+    this.greeted = false;
+    this.conversation.forget();
     this.store.reset();
   }
 
   /** After a conflict: which version stays. */
   resolve(keep: "mine" | "theirs"): void {
-    const resolved = resolveConflict(this.context, keep);
-    if (resolved !== null) this.goOn(resolved.annotation, resolved.change);
+    this.saving?.resolve(keep);
   }
 
   retrySaving(): void {
-    this.outbox?.retryNow();
+    this.saving?.now();
   }
 
   /** Tells the others where the pointer is, at most a few times a second. */
@@ -77,99 +81,64 @@ export class Session {
     }, PRESENCE_MS);
   }
 
-  async loadWindows(raster: string): Promise<void> {
-    const found = await api.rasters.windows(raster);
-    if (this.store.get().activeRaster !== raster) return;
-    const list = found.windows.map((one) => ({
-      col: one.col,
-      row: one.row,
-      size: found.size,
-      state: one.state,
-      outline: one.polygon.map(([lon = 0, lat = 0]) => [lon, lat] as const),
-    }));
-    this.store.set({ windows: { raster, list } });
-  }
-
-  private save(op: Op): void {
-    this.store.addOp(op);
-    this.outbox?.add(op);
+  loadWindows(raster: string): void {
+    quietly(api.rasters.windows(raster), (found) => {
+      if (this.store.get().activeRaster !== raster) return;
+      const list = found.windows.map((one) => ({
+        col: one.col,
+        row: one.row,
+        size: found.size,
+        state: one.state,
+        outline: one.polygon.map(([lon = 0, lat = 0]) => [lon, lat] as const),
+      }));
+      this.store.set({ windows: { raster, list } });
+    });
   }
 
   private async load(projectId: string): Promise<void> {
-    const [{ user }, project, classes, rasters, jobs, members, loaded] = await Promise.all([
-      api.session.get(),
-      api.projects.get(projectId),
-      api.classes.list(projectId),
-      api.rasters.list(projectId),
-      api.projects.jobs(projectId),
-      api.members.list(projectId),
-      allAnnotations(projectId),
-    ]);
-    if (this.store.get().projectId !== projectId) return;
-    if (user === null) {
-      this.store.set({ connection: "refused" });
-      return;
+    const open = () => this.store.get().projectId === projectId;
+    try {
+      const loaded = await loadProject(projectId);
+      if (!open()) return;
+      if (loaded === null) this.store.set({ connection: "refused" });
+      else this.start(projectId, loaded);
+    } catch (reason) {
+      if (!(reason instanceof ApiError)) throw reason;
+      if (!open()) return;
+      const gone = reason.status === 404 || reason.status === 401 || reason.status === 403;
+      this.store.set({ connection: gone ? "refused" : "lost" });
+      if (!gone) setTimeout(() => open() && void this.load(projectId), RELOAD_MS);
     }
-    const outbox = this.newOutbox(`edgewise.outbox.${projectId}.${user.id}`);
-    this.outbox = outbox;
-    const confirmed = new Map(loaded.annotations.map((one) => [one.id, one]));
-    const viewable = rasters.filter((raster) => raster.state === "viewable");
-    const left = outbox.restore();
+  }
+
+  private start(projectId: string, loaded: Loaded): void {
+    const saving = new Saving(this.context, projectId, loaded.me.id);
+    const outbox = saving.restore();
+    const viewable = loaded.rasters.filter((raster) => raster.state === "viewable");
     const first = viewable.at(0)?.id ?? null;
     this.store.update((state) => {
       const next: State = {
         ...state,
+        ...loaded,
         loaded: true,
-        me: user,
-        role: project.role,
-        seq: loaded.seq,
-        classes,
-        rasters,
-        jobs,
-        members,
-        confirmed,
-        outbox: left,
+        outbox,
         activeRaster: first,
-        activeClass: classes[0]?.id ?? null,
-        tool: project.role === "viewer" || state.review ? "select" : "click",
+        activeClass: loaded.classes[0]?.id ?? null,
+        tool: loaded.role === "viewer" || state.review ? "select" : "click",
         layers: viewable.map((raster, index) => ({ id: raster.id, visible: index === 0, opacity: 1 })),
       };
-      return { ...next, annotations: reconciled(next, [...confirmed.keys(), ...left.map((op) => op.annotation)]) };
+      const all = [...loaded.confirmed.keys(), ...outbox.map((op) => op.annotation)];
+      return { ...next, annotations: reconciled(next, all) };
+    });
+    this.saving = saving;
+    this.follower = new Follower(this.store, {
+      fetchSince: (seq) => api.projects.events(projectId, seq),
+      followed: (events) => this.followed(events),
+      failed: () => notify(this.context, { text: "behind" }),
     });
     if (first !== null) zoomToRaster(this.context, first);
     this.connect(projectId);
-    void outbox.run();
-  }
-
-  /** What one person could not send yet is kept apart from what another one on this browser could not. */
-  private newOutbox(key: string): Outbox<Op> {
-    // The outbox of a project that was closed goes on sending, and says nothing about it to the next one.
-    const current = (tell: () => void) => {
-      if (this.outbox === outbox) tell();
-    };
-    const outbox: Outbox<Op> = new Outbox<Op>(window.localStorage, key, {
-      send: sendOp,
-      saved: (op, annotation) => current(() => this.saved(op, annotation)),
-      refused: (op, error) => current(() => this.refused(op, error)),
-      conflict: (op, theirs) => current(() => this.conflict(op, theirs)),
-      busy: (saving) => current(() => this.store.set({ saving })),
-    });
-    return outbox;
-  }
-
-  private failed(projectId: string, reason: unknown): void {
-    if (!(reason instanceof ApiError)) throw reason;
-    if (this.store.get().projectId !== projectId) return;
-    const gone = reason.status === 404 || reason.status === 401 || reason.status === 403;
-    this.store.set({ connection: gone ? "refused" : "lost" });
-    if (!gone) setTimeout(() => this.reload(projectId), 2000);
-  }
-
-  private reload(projectId: string): void {
-    const state = this.store.get();
-    if (state.projectId === projectId && !state.loaded) {
-      void this.load(projectId).catch((reason: unknown) => this.failed(projectId, reason));
-    }
+    saving.now();
   }
 
   private connect(projectId: string): void {
@@ -184,53 +153,32 @@ export class Session {
   private receive(message: ServerMessage): void {
     switch (message.type) {
       case "hello":
-        this.store.set({
-          me: message.user,
-          session: message.session,
-          role: message.role,
-          presence: message.members.filter((one) => one.session !== message.session),
-        });
-        this.presenceSaid = "";
-        if (message.seq > this.store.get().seq) void this.level();
-        this.conversation.resume();
-        this.outbox?.retryNow();
+        this.greet(message);
         break;
       case "event":
-        this.follow(message.event.seq, () => this.store.update((state) => apply(state, message.event)));
-        if (message.event.kind.startsWith("raster.")) this.followRasters();
+        this.follower?.hear(message.event);
         break;
       case "event.hint":
-        if (message.seq > this.store.get().seq) void this.level();
+        this.follower?.hearOf(message.seq);
         break;
       case "job":
-        this.store.update((state) => ({
-          ...state,
-          jobs: [message.job, ...state.jobs.filter((one) => one.id !== message.job.id)].sort((a, b) =>
-            b.created_at.localeCompare(a.created_at),
-          ),
-        }));
-        this.countEncoded(message.job.raster, message.job.kind, message.job.state);
+        this.store.update((state) => withJob(state, message.job));
+        if (message.job.kind === "encode" && message.job.state !== "running") this.countEncoded(message.job.raster);
         break;
       case "window":
         this.store.update((state) => withWindow(state, message));
         break;
       case "presence":
-        this.store.update((state) => ({
-          ...state,
-          presence: [...state.presence.filter((one) => one.session !== message.session), message],
-        }));
+        this.store.update((state) => withPresence(state, message.session, message));
         break;
       case "presence.left":
-        this.store.update((state) => ({
-          ...state,
-          presence: state.presence.filter((one) => one.session !== message.session),
-        }));
+        this.store.update((state) => withPresence(state, message.session, null));
         break;
       case "role.changed":
-        this.store.set({ role: message.role });
+        this.changeRole(message.role);
         break;
       case "error":
-        notify(this.context, message.message);
+        notify(this.context, { message: message.message });
         break;
       case "pong":
         break;
@@ -239,30 +187,39 @@ export class Session {
     }
   }
 
-  /** Applies an event that follows the last one; a gap is filled from the server first. */
-  private follow(seq: number, then: () => void): void {
-    if (this.levelling === null && seq === this.store.get().seq + 1) then();
-    else if (seq > this.store.get().seq) void this.level();
-  }
-
-  /** Asks for all events after the last known one, until level. */
-  private level(): Promise<void> {
-    this.levelling ??= this.fetchEvents().finally(() => {
-      this.levelling = null;
+  private greet(hello: Extract<ServerMessage, { type: "hello" }>): void {
+    this.store.set({
+      me: hello.user,
+      session: hello.session,
+      presence: hello.members.filter((one) => one.session !== hello.session),
     });
-    return this.levelling;
+    this.changeRole(hello.role);
+    this.presenceSaid = "";
+    this.tellPresence();
+    this.follower?.hearOf(hello.seq);
+    this.conversation.resume();
+    this.saving?.now();
+    if (this.greeted) this.askForLostHints();
+    this.greeted = true;
   }
 
-  private async fetchEvents(): Promise<void> {
-    const { projectId } = this.store.get();
+  /** Progress that was told while the connection was lost is told by nobody again. */
+  private askForLostHints(): void {
+    const { projectId, activeRaster } = this.store.get();
     if (projectId === null) return;
-    for (;;) {
-      const page = await api.projects.events(projectId, this.store.get().seq);
-      if (this.store.get().projectId !== projectId) return;
-      this.store.update((state) => page.events.reduce(apply, state));
-      if (this.store.get().seq >= page.seq) break;
-    }
-    this.followRasters();
+    quietly(api.projects.jobs(projectId), (jobs) => {
+      if (this.store.get().projectId === projectId) this.store.set({ jobs });
+    });
+    if (activeRaster !== null) this.countEncoded(activeRaster);
+  }
+
+  private changeRole(role: Role): void {
+    this.store.set({ role });
+    if (!toolAvailable({ role }, this.store.get().tool)) chooseTool(this.context, "select");
+  }
+
+  private followed(events: readonly ProjectEvent[]): void {
+    if (events.some((event) => event.kind.startsWith("raster."))) this.followRasters();
   }
 
   /** A raster that became viewable gets its layer; the first one is shown. */
@@ -274,6 +231,7 @@ export class Session {
     if (fresh.length === 0 && kept.length === layers.length) return;
     const first = fresh.at(0);
     const none = activeRaster === null || !viewable.some((raster) => raster.id === activeRaster);
+    if (none) this.conversation.clear();
     this.store.set({
       layers: [...fresh.map((raster) => ({ id: raster.id, visible: none, opacity: 1 })), ...kept],
       ...(none ? { activeRaster: first?.id ?? kept.at(0)?.id ?? null } : {}),
@@ -281,111 +239,21 @@ export class Session {
     if (none && first !== undefined) zoomToRaster(this.context, first.id);
   }
 
-  private countEncoded(raster: string | null, kind: string, state: string): void {
-    if (raster === null || kind !== "encode" || state === "running") return;
-    void api.rasters.get(raster).then((fresh) =>
+  private countEncoded(raster: string | null): void {
+    if (raster === null) return;
+    quietly(api.rasters.get(raster), (fresh) =>
       this.store.update((old) => ({
         ...old,
         rasters: old.rasters.map((one) => (one.id === fresh.id ? fresh : one)),
       })),
     );
-    if (raster === this.store.get().activeRaster) void this.loadWindows(raster);
-  }
-
-  private saved(op: Op, annotation: Annotation): void {
-    this.store.update((state) => {
-      const outbox = state.outbox.filter((one) => one.id !== op.id);
-      const next = confirm({ ...state, outbox }, annotation);
-      return { ...next, annotations: reconciled(next, [op.annotation]), refused: 0 };
-    });
-  }
-
-  private refused(op: Op, error: ApiError): void {
-    this.store.dropOp(op.id);
-    for (const later of this.outbox?.drop((one) => one.annotation === op.annotation) ?? []) this.store.dropOp(later.id);
-    this.store.update((state) => ({
-      ...state,
-      refused: state.refused + 1,
-      undo: state.undo.filter((step) => op.kind !== "create" || step.annotation !== op.annotation),
-    }));
-    notify(this.context, error.message);
-  }
-
-  /** Sends on after a conflict, and shows what is left to be sent. */
-  private goOn(annotation: string, change: (queue: readonly Op[]) => readonly Op[]): void {
-    const outbox = this.outbox?.resolve(change) ?? [];
-    this.store.update((state) => {
-      const next = { ...state, outbox: [...outbox] };
-      return { ...next, annotations: reconciled(next, [annotation]) };
-    });
-  }
-
-  private conflict(op: Op, current: unknown): void {
-    const theirs = annotationSchema.parse(current);
-    const again = rebased(op, theirs, newId());
-    if (again !== null) {
-      this.store.update((state) => confirm(state, theirs));
-      this.goOn(op.annotation, (queue) => withReplacement(queue, op.id, again));
-      return;
-    }
-    const mine = effective(this.store.get(), op.annotation) ?? theirs;
-    this.store.update((state) => ({ ...confirm(state, theirs), conflict: { id: op.annotation, op, mine, theirs } }));
+    if (raster === this.store.get().activeRaster) this.loadWindows(raster);
   }
 }
 
-function withWindow(
-  state: State,
-  said: {
-    readonly raster: string;
-    readonly window: { col: number; row: number; size: number };
-    readonly state: string;
-  },
-): State {
-  const { windows } = state;
-  if (windows?.raster !== said.raster) return state;
-  const list = windows.list.map((one) =>
-    one.col === said.window.col && one.row === said.window.row && one.size === said.window.size
-      ? { ...one, state: said.state }
-      : one,
-  );
-  return { ...state, windows: { ...windows, list } };
-}
-
-async function allAnnotations(project: string): Promise<{ annotations: Annotation[]; seq: number }> {
-  const annotations: Annotation[] = [];
-  let cursor: string | null = "";
-  let seq: number | null = null;
-  while (cursor !== null) {
-    const page = await api.annotations.list(project, { limit: PAGE, cursor });
-    annotations.push(...page.annotations);
-    seq ??= page.seq;
-    cursor = page.next_cursor;
-  }
-  return { annotations, seq: seq ?? 0 };
-}
-
-function sendOp(op: Op): Promise<Annotation> {
-  const guard = { version: op.version, edit_id: op.id };
-  switch (op.kind) {
-    case "create": {
-      const { project, raster, label_class, geometry, attributes, provenance, status } = op.value;
-      return api.annotations.put(op.annotation, {
-        project,
-        raster,
-        label_class,
-        geometry,
-        attributes,
-        provenance,
-        status,
-      });
-    }
-    case "edit":
-      return api.annotations.change(op.annotation, { ...guard, ...op.fields });
-    case "delete":
-      return api.annotations.remove(op.annotation, guard);
-    case "restore":
-      return api.annotations.restore(op.annotation, guard);
-    case "status":
-      return api.annotations.setStatus(op.annotation, { ...guard, status: op.status, comment: op.comment });
-  }
+/** For what is only good to know: where it fails, the next word about it will do. */
+function quietly<T>(asked: Promise<T>, then: (answer: T) => void): void {
+  asked.then(then, (reason: unknown) => {
+    if (!(reason instanceof ApiError)) throw reason;
+  });
 }

@@ -2,7 +2,7 @@
 import { bboxOf, type Bbox } from "../geo/lonlat";
 import { positionsOf } from "../geo/shapes";
 import { effective } from "../store/reconcile";
-import type { ToolName } from "../store/state";
+import type { State, ToolName } from "../store/state";
 import { atLeast, type Context } from "./context";
 
 const WIDE = 4;
@@ -45,13 +45,13 @@ export function select(context: Context, id: string | null): void {
 }
 
 export function chooseTool(context: Context, tool: ToolName): void {
-  if (!toolAvailable(context, tool)) return;
+  if (!toolAvailable(context.store.get(), tool)) return;
   context.conversation.clear();
   context.store.set({ tool, sketch: null, editing: null });
 }
 
-export function toolAvailable(context: Context, tool: ToolName): boolean {
-  return tool === "select" || tool === "measure" || atLeast(context.store.get(), "annotator");
+export function toolAvailable(state: Pick<State, "role">, tool: ToolName): boolean {
+  return tool === "select" || tool === "measure" || atLeast(state, "annotator");
 }
 
 export function chooseClass(context: Context, id: string): void {

@@ -93,6 +93,11 @@ export function edgesOf(geometry: Geometry): { at: VertexPath; from: LonLat; to:
   );
 }
 
+/** Whether two geometries are the same on the ground; the way their rings turn does not matter. */
+export function sameGeometry(one: Geometry, other: Geometry): boolean {
+  return one.type === other.type && normal(one) === normal(other);
+}
+
 export function positionsOf(geometry: Geometry): LonLat[] {
   return partsOf(geometry).flat(2);
 }
@@ -103,6 +108,20 @@ export function polygonOf(ring: readonly LonLat[]): Geometry {
 
 export function lineOf(line: readonly LonLat[]): Geometry {
   return withParts({ type: "LineString", coordinates: [] }, [[line]]);
+}
+
+function normal(geometry: Geometry): string {
+  const parts = partsOf(geometry).map((rings) =>
+    rings.map((ring) => {
+      const line = ring.map(([lon, lat]) => [round(lon), round(lat)] as const);
+      const [first, second] = [line[0], line[1]];
+      const last = line.at(-1);
+      if (!isArea(geometry) || first === undefined || second === undefined || last === undefined) return line;
+      const turned = second[0] > last[0] || (second[0] === last[0] && second[1] > last[1]);
+      return turned ? [first, ...line.slice(1).reverse()] : line;
+    }),
+  );
+  return JSON.stringify(parts);
 }
 
 function isArea(geometry: Geometry): boolean {

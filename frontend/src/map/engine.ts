@@ -4,7 +4,6 @@ import OlMap from "ol/Map";
 import View from "ol/View";
 import { isEmpty } from "ol/extent";
 import Polygon from "ol/geom/Polygon";
-import { defaults as defaultInteractions } from "ol/interaction/defaults";
 import TileLayer from "ol/layer/Tile";
 import VectorLayer from "ol/layer/Vector";
 import { getPointResolution } from "ol/proj";
@@ -16,14 +15,14 @@ import type { State } from "../store/state";
 import type { MapPort } from "../tools/tool";
 import { Toolbox } from "../tools/toolbox";
 import { drawDraft, drawPresence, drawSketch } from "./overlays";
-import { ToolInteraction, listenToSecondary } from "./pointer";
+import { ToolInteraction, listenToSecondary, mapInteractions, whenPointerLeaves } from "./pointer";
 import { lonLatBbox, lonLatFromMap, mapExtent, mapFromLonLat, mapGeometry } from "./projection";
 import { annotationStyle, windowStyle } from "./styles";
 
 const MAX_ZOOM = 26;
 const HIT_PX = 4;
 const FIT_PADDING = [60, 60, 60, 60];
-const TICK_MS = 250;
+const TICK_MS = 80;
 
 export class MapEngine implements MapPort {
   readonly toolbox: Toolbox;
@@ -37,6 +36,7 @@ export class MapEngine implements MapPort {
   private readonly people = new VectorSource();
   private readonly features = new Map<string, { from: Annotation; feature: Feature }>();
   private drawn: State | null = null;
+  private overShape = false;
   private waiting: readonly [number, number, number, number] | null = null;
   private readonly ends: (() => void)[] = [];
 
@@ -46,7 +46,7 @@ export class MapEngine implements MapPort {
     this.interaction = new ToolInteraction(this.toolbox);
     this.map = new OlMap({
       controls: [],
-      interactions: defaultInteractions({ doubleClickZoom: false, shiftDragZoom: false }).extend([this.interaction]),
+      interactions: mapInteractions().extend([this.interaction]),
       view: new View({ center: [0, 0], zoom: 2, maxZoom: MAX_ZOOM, constrainResolution: false }),
       layers: [
         new VectorLayer({ source: this.windows, zIndex: 500 }),
@@ -65,9 +65,16 @@ export class MapEngine implements MapPort {
     this.ends.push(
       store.subscribe(() => this.draw()),
       listenToSecondary(this.map, this.toolbox),
+      whenPointerLeaves(this.map, () => this.tellPointer(null)),
       this.tick(),
     );
-    this.map.on("pointermove", (event) => this.tellPointer(lonLatFromMap(event.coordinate)));
+    this.map.on("pointermove", (event) => {
+      this.tellPointer(lonLatFromMap(event.coordinate));
+      if (!event.dragging && this.session.store.get().tool === "select") {
+        this.overShape = this.shapes.getFeaturesAtCoordinate(event.coordinate).length > 0;
+        this.showCursor();
+      }
+    });
     this.map.on("moveend", () => this.tellView());
     this.draw();
   }
@@ -97,6 +104,11 @@ export class MapEngine implements MapPort {
   setPanning(panning: boolean): void {
     this.interaction.panning = panning;
     this.showCursor();
+  }
+
+  /** Shift was pressed or let go: the tool hears of it though the pointer stands still. */
+  setShift(shift: boolean): void {
+    this.interaction.again({ shift });
   }
 
   toScreen(lonlat: readonly [number, number]): { x: number; y: number } {
@@ -132,7 +144,7 @@ export class MapEngine implements MapPort {
     if (state.rasters !== old?.rasters || state.layers !== old.layers) this.drawRasters(state);
     if (state.windows !== old?.windows || state.activeRaster !== old.activeRaster) this.drawWindows(state);
     if (state.activeRaster !== old?.activeRaster && state.activeRaster !== null) {
-      void this.session.loadWindows(state.activeRaster).catch(() => undefined);
+      this.session.loadWindows(state.activeRaster);
     }
     if (state.annotations !== old?.annotations || state.classes !== old.classes) this.drawShapes(state);
     if (state.selected !== old?.selected || state.editing?.id !== old.editing?.id) this.shapes.changed();
@@ -258,9 +270,9 @@ export class MapEngine implements MapPort {
     this.map.getView().fit(extent, { padding: FIT_PADDING, maxZoom: MAX_ZOOM - 2, duration: reduced ? 0 : 160 });
   }
 
-  private tellPointer(cursor: readonly [number, number]): void {
+  private tellPointer(cursor: readonly [number, number] | null): void {
     const { facts } = this.session.store.get();
-    if (facts !== null) this.session.store.set({ facts: { ...facts, cursor } });
+    if (facts !== null && cursor !== facts.cursor) this.session.store.set({ facts: { ...facts, cursor } });
     this.session.tellPresence();
   }
 
@@ -281,14 +293,17 @@ export class MapEngine implements MapPort {
 
   private showCursor(): void {
     const viewport: HTMLElement | undefined = this.map.getViewport();
-    if (viewport !== undefined) viewport.style.cursor = this.interaction.panning ? "grab" : this.toolbox.active.cursor;
+    if (viewport === undefined) return;
+    const over = this.overShape && this.session.store.get().tool === "select" ? "pointer" : this.toolbox.active.cursor;
+    viewport.style.cursor = this.interaction.panning ? "grab" : over;
   }
 
-  /** While a window is being encoded, the seconds to go count down. */
+  /** While an answer is on its way the point pulses; while a window is encoded the seconds count down. */
   private tick(): () => void {
     const timer = setInterval(() => {
       const state = this.session.store.get();
-      if (state.draft?.phase === "encoding") drawDraft(this.draft, state, Date.now());
+      const phase = state.draft?.phase;
+      if (phase === "waiting" || phase === "encoding") drawDraft(this.draft, state, Date.now());
     }, TICK_MS);
     return () => clearInterval(timer);
   }

@@ -4,6 +4,7 @@ import type { MapEngine } from "./engine";
 export function listenToKeys(engine: MapEngine, active: () => boolean): () => void {
   const down = (event: KeyboardEvent) => {
     if (!active() || elsewhere(event.target) || belongsToControl(event)) return;
+    if (event.key === "Shift") engine.setShift(true);
     if (event.key === " ") {
       engine.setPanning(true);
       event.preventDefault();
@@ -19,12 +20,20 @@ export function listenToKeys(engine: MapEngine, active: () => boolean): () => vo
   };
   const up = (event: KeyboardEvent) => {
     if (event.key === " ") engine.setPanning(false);
+    if (event.key === "Shift") engine.setShift(false);
+  };
+  // A key that is let go over another window is never heard of.
+  const away = () => {
+    engine.setPanning(false);
+    engine.setShift(false);
   };
   window.addEventListener("keydown", down);
   window.addEventListener("keyup", up);
+  window.addEventListener("blur", away);
   return () => {
     window.removeEventListener("keydown", down);
     window.removeEventListener("keyup", up);
+    window.removeEventListener("blur", away);
   };
 }
 

@@ -8,7 +8,7 @@ import type { StyleLike } from "ol/style/Style";
 import type { LonLat } from "../geo/lonlat";
 import { edgesOf, verticesOf } from "../geo/shapes";
 import type { Presence } from "../protocol/socket";
-import type { State } from "../store/state";
+import type { Draft, State } from "../store/state";
 import { mapFromLonLat, mapGeometry } from "./projection";
 import {
   countdownStyle,
@@ -17,6 +17,7 @@ import {
   presenceStyle,
   previewStyle,
   promptStyle,
+  pulseStyle,
   sketchStyle,
   teammateStyle,
   usedWindowStyle,
@@ -48,15 +49,21 @@ export function drawDraft(source: VectorSource, state: State, now: number): void
     ];
     source.addFeature(styled(ring(corners), usedWindowStyle));
   }
-  draft.points.forEach((point, index) => {
-    const last = index === draft.points.length - 1;
-    const feature = new Feature(new Point(mapFromLonLat([point.lon, point.lat])));
-    source.addFeature(styled(feature, promptStyle(point.label, last && draft.phase === "waiting")));
-    if (last && draft.phase === "encoding" && draft.readyAt !== null) {
-      const seconds = Math.max(0, Math.ceil((draft.readyAt - now) / 1000));
-      source.addFeature(styled(feature.clone(), countdownStyle(seconds)));
-    }
-  });
+  for (const { lon, lat, label } of draft.points) {
+    source.addFeature(styled(new Feature(new Point(mapFromLonLat([lon, lat]))), promptStyle(label)));
+  }
+  const anchor = anchorOf(draft);
+  if (anchor === null || (draft.phase !== "waiting" && draft.phase !== "encoding")) return;
+  const seconds = draft.readyAt === null ? null : Math.max(0, Math.ceil((draft.readyAt - now) / 1000));
+  const style = seconds === null ? pulseStyle(now) : countdownStyle(seconds);
+  source.addFeature(styled(new Feature(new Point(mapFromLonLat(anchor))), style));
+}
+
+/** Where the waiting is shown: at the newest point, else in the middle of the box. */
+function anchorOf({ points, box }: Draft): LonLat | null {
+  const last = points.at(-1);
+  if (last !== undefined) return [last.lon, last.lat];
+  return box === null ? null : [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
 }
 
 export function drawSketch(source: VectorSource, state: State): void {
@@ -64,7 +71,8 @@ export function drawSketch(source: VectorSource, state: State): void {
   const { sketch, editing, selected, annotations, tool } = state;
   if (sketch !== null) {
     const points = sketch.pointer === null ? sketch.points : [...sketch.points, sketch.pointer];
-    const feature = sketch.kind === "polygon" && points.length > 2 ? ring(points) : line(points);
+    const closed = sketch.kind === "polygon" || sketch.done === "closed";
+    const feature = closed && points.length > 2 ? ring(points) : line(points);
     for (const style of sketchStyle) source.addFeature(styled(feature.clone(), style));
     for (const point of sketch.points) {
       const last = sketchStyle.at(-1);

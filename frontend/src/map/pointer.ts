@@ -1,18 +1,31 @@
 /** Hands pointers to the active tool; what the tool does not take, the map's own gestures get. */
+import type Collection from "ol/Collection";
+import Kinetic from "ol/Kinetic";
 import type OlMap from "ol/Map";
 import type MapBrowserEvent from "ol/MapBrowserEvent";
+import { noModifierKeys, primaryAction } from "ol/events/condition";
+import DragPan from "ol/interaction/DragPan";
 import Interaction from "ol/interaction/Interaction";
+import { defaults } from "ol/interaction/defaults";
 import type { Pointer } from "../tools/tool";
 import type { Toolbox } from "../tools/toolbox";
 import { lonLatFromMap } from "./projection";
 
 export class ToolInteraction extends Interaction {
   private captured = false;
+  private last: Pointer | null = null;
   /** While Space is held, every drag pans. */
   panning = false;
 
   constructor(private readonly toolbox: Toolbox) {
     super();
+  }
+
+  /** Tells the tool once more where the pointer is, with other keys held. */
+  again(keys: { readonly shift: boolean }): void {
+    if (this.last === null || this.captured) return;
+    this.last = { ...this.last, ...keys };
+    this.toolbox.active.move?.(this.last);
   }
 
   override handleEvent(event: MapBrowserEvent): boolean {
@@ -40,12 +53,39 @@ export class ToolInteraction extends Interaction {
         tool.doubleClick?.(pointer);
         return false;
       case "pointermove":
+        this.last = pointer;
         tool.move?.(pointer);
         return true;
       default:
         return true;
     }
   }
+}
+
+/** The map's own gestures: drag or the middle button pans, the wheel zooms; nothing turns it. */
+export function mapInteractions(): Collection<Interaction> {
+  const made = defaults({
+    altShiftDragRotate: false,
+    doubleClickZoom: false,
+    dragPan: false,
+    pinchRotate: false,
+    shiftDragZoom: false,
+  });
+  made.push(
+    new DragPan({
+      condition: pans,
+      kinetic: new Kinetic(-0.005, 0.05, 100),
+    }),
+  );
+  return made;
+}
+
+/** Calls back when the pointer is no longer over the map; returns what ends that. */
+export function whenPointerLeaves(map: OlMap, then: () => void): () => void {
+  const viewport = map.getViewport();
+  if (viewport === undefined) return () => undefined;
+  viewport.addEventListener("pointerleave", then);
+  return () => viewport.removeEventListener("pointerleave", then);
 }
 
 /** The right button is a click of its own kind; the browser's menu stays away. */
@@ -66,6 +106,14 @@ export function listenToSecondary(map: OlMap, toolbox: Toolbox): () => void {
   };
   viewport.addEventListener("contextmenu", listener);
   return () => viewport.removeEventListener("contextmenu", listener);
+}
+
+function pans(event: MapBrowserEvent): boolean {
+  const { originalEvent } = event;
+  return (
+    (originalEvent instanceof MouseEvent && originalEvent.button === 1) ||
+    (noModifierKeys(event) && primaryAction(event))
+  );
 }
 
 function pointerOf(event: MapBrowserEvent, original: MouseEvent): Pointer {

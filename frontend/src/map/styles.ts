@@ -21,6 +21,7 @@ const DASHES: Readonly<Record<AnnotationStatus, number[] | undefined>> = {
   changes_requested: [1, 5],
 };
 const MARK_FROM_PX = 26;
+const PULSE_MS = 900;
 
 export interface Look {
   readonly colour: string;
@@ -120,10 +121,10 @@ export function vertexStyles(vertices: number[][], middles: number[][]): Style[]
   ];
 }
 
-export function promptStyle(label: 0 | 1, waiting: boolean): Style {
+export function promptStyle(label: 0 | 1): Style {
   return new Style({
     image: new Circle({
-      radius: waiting ? 7 : 5,
+      radius: 6,
       fill: new Fill({ color: label === 1 ? "#37b24d" : "#f03e3e" }),
       stroke: new Stroke({ color: "#ffffff", width: 2 }),
     }),
@@ -131,6 +132,18 @@ export function promptStyle(label: 0 | 1, waiting: boolean): Style {
       text: label === 1 ? "+" : "−",
       font: "700 10px system-ui, sans-serif",
       fill: new Fill({ color: "#ffffff" }),
+    }),
+  });
+}
+
+/** A ring that swells and fades while the answer is on its way; it stands still for those who want no motion. */
+export function pulseStyle(now: number): Style {
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const beat = still ? 0.4 : (now % PULSE_MS) / PULSE_MS;
+  return new Style({
+    image: new Circle({
+      radius: 8 + 10 * beat,
+      stroke: new Stroke({ color: `rgba(61,214,245,${1 - 0.85 * beat})`, width: 3 }),
     }),
   });
 }

@@ -3,6 +3,7 @@ import type { Annotation } from "../protocol/entities";
 import { exampleAnnotation } from "../protocol/examples";
 import { ApiError } from "./http";
 import { Outbox, type OutboxEvents } from "./outbox";
+import { Shelf, type ShelfStorage } from "./shelf";
 
 interface Op {
   readonly id: string;
@@ -10,9 +11,13 @@ interface Op {
 const row = exampleAnnotation();
 const KEY = "outbox";
 
-function memory(): Pick<Storage, "getItem" | "setItem" | "removeItem"> {
+function memory(): ShelfStorage {
   const kept = new Map<string, string>();
   return {
+    get length() {
+      return kept.size;
+    },
+    key: (index) => [...kept.keys()][index] ?? null,
     getItem: (key) => kept.get(key) ?? null,
     setItem: (key, value) => void kept.set(key, value),
     removeItem: (key) => void kept.delete(key),
@@ -34,6 +39,7 @@ function open(answers: (Annotation | ApiError)[], storage = memory()) {
   return { outbox: new Outbox<Op>(storage, KEY, events), events, storage };
 }
 const sentIds = (events: { send: ReturnType<typeof vi.fn> }) => events.send.mock.calls.map(([op]) => (op as Op).id);
+const lying = (storage: ShelfStorage) => new Shelf<Op>(storage, KEY).read().map((op) => op.id);
 const settle = () => vi.advanceTimersByTimeAsync(60_000);
 
 beforeEach(() => {
@@ -51,7 +57,7 @@ describe("the outbox", () => {
     expect(sentIds(events)).toEqual(["a", "b"]);
     expect(events.saved).toHaveBeenCalledTimes(2);
     expect(events.busy).toHaveBeenLastCalledWith(false);
-    expect(storage.getItem(KEY)).toBeNull();
+    expect(lying(storage)).toEqual([]);
   });
 
   it.each([0, 401, 429, 500, 503])("tries again after status %d, the same change under the same id", async (status) => {
@@ -83,7 +89,7 @@ describe("the outbox", () => {
     expect(second.outbox.restore()).toEqual([{ id: "a" }, { id: "b" }]);
     await second.outbox.run();
     expect(sentIds(second.events)).toEqual(["a", "b"]);
-    expect(storage.getItem(KEY)).toBeNull();
+    expect(lying(storage)).toEqual([]);
   });
 
   it("hands a refused change back and goes on with the next", async () => {
@@ -103,11 +109,12 @@ describe("the outbox", () => {
     await settle();
     expect(events.conflict).toHaveBeenCalledExactlyOnceWith({ id: "a" }, row);
     expect(sentIds(events)).toEqual(["a"]);
-    expect(storage.getItem(KEY)).toBe('[{"id":"a"},{"id":"b"}]');
+    expect(lying(storage)).toEqual(["a", "b"]);
     const left = outbox.resolve((queue) => queue.map((op) => (op.id === "a" ? { id: "a2" } : op)));
     expect(left).toEqual([{ id: "a2" }, { id: "b" }]);
     await settle();
     expect(sentIds(events)).toEqual(["a", "a2", "b"]);
+    expect(lying(storage)).toEqual([]);
   });
 
   it("resolved from within the conflict goes on by itself", async () => {
@@ -121,13 +128,53 @@ describe("the outbox", () => {
 
   it("can be used again after a fault of ours", async () => {
     const storage = memory();
-    storage.setItem(KEY, '[{"id":"a"}]');
+    new Shelf<Op>(storage, KEY).write([{ id: "a" }]);
     const { outbox, events } = open([], storage);
     events.send.mockRejectedValueOnce(new TypeError("bug"));
     outbox.restore();
     await expect(outbox.run()).rejects.toThrow("bug");
     expect(events.busy).toHaveBeenLastCalledWith(false);
     await outbox.run();
+    expect(events.saved).toHaveBeenCalledOnce();
+  });
+
+  it("of another page of the same person is left alone, and taken over when that page is gone", async () => {
+    const storage = memory();
+    const away = () => [new ApiError("net", "away", 0)];
+    const one = open(away(), storage);
+    const other = open(away(), storage);
+    one.outbox.add({ id: "a" });
+    await vi.advanceTimersByTimeAsync(1);
+    other.outbox.add({ id: "b" });
+    expect(lying(storage)).toEqual(["a", "b"]);
+    await settle();
+    expect(lying(storage)).toEqual([]);
+    one.events.send.mockImplementation(() => Promise.reject(new ApiError("net", "away", 0)));
+    one.outbox.add({ id: "c" });
+    const third = open([], storage);
+    expect(third.outbox.restore()).toEqual([{ id: "c" }]);
+  });
+
+  it("keeps the place of a change that is replaced", async () => {
+    const conflict = new ApiError("annotation.conflict", "Changed.", 409, {});
+    const { outbox, storage } = open([conflict]);
+    for (const id of ["a", "b", "c"]) outbox.add({ id });
+    await vi.advanceTimersByTimeAsync(0);
+    const away = new ApiError("net", "away", 0);
+    const later = open([away], storage);
+    outbox.resolve((queue) => queue.map((op) => (op.id === "b" ? { id: "b2" } : op)));
+    expect(later.outbox.restore().map((op) => op.id)).toEqual(["a", "b2", "c"]);
+  });
+
+  it("sends also when the browser's storage is full", async () => {
+    const storage = memory();
+    const full = vi.spyOn(storage, "setItem").mockImplementation(() => {
+      throw new DOMException("full", "QuotaExceededError");
+    });
+    const { outbox, events } = open([], storage);
+    outbox.add({ id: "a" });
+    await settle();
+    expect(full).toHaveBeenCalled();
     expect(events.saved).toHaveBeenCalledOnce();
   });
 });

@@ -5,6 +5,8 @@ class FakeWebSocket {
   static readonly OPEN = 1;
   static all: FakeWebSocket[] = [];
   readyState = 0;
+  /** The other end is gone: nothing answers a farewell. */
+  mute = false;
   readonly sent: string[] = [];
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
@@ -18,7 +20,7 @@ class FakeWebSocket {
   }
   close(code = 1006): void {
     this.readyState = 3;
-    this.onclose?.({ code });
+    if (!this.mute) this.onclose?.({ code });
   }
   accept(): void {
     this.readyState = 1;
@@ -110,5 +112,27 @@ describe("the socket of a project", () => {
     last().accept();
     expect(() => last().say({ type: "mystery" })).toThrow();
     expect(events.message).toHaveBeenCalledOnce();
+  });
+
+  it("comes back from a connection whose other end is gone without a word", async () => {
+    const { states } = open();
+    last().accept();
+    last().mute = true;
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(states()).toContain("lost");
+    expect(FakeWebSocket.all.length).toBeGreaterThan(1);
+    last().accept();
+    expect(states().at(-1)).toBe("open");
+  });
+
+  it("closed here, says nothing more of what still arrives", () => {
+    const { socket, events } = open();
+    last().accept();
+    last().mute = true;
+    const old = last();
+    socket.close();
+    old.say({ type: "event.hint", seq: 9 });
+    expect(events.message).toHaveBeenCalledOnce();
+    expect(events.state).toHaveBeenLastCalledWith("open");
   });
 });

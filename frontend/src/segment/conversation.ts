@@ -66,6 +66,12 @@ export class Conversation {
     this.endHover();
   }
 
+  /** The project is closed: nothing is asked any more. */
+  forget(): void {
+    this.unwatch();
+    this.endHover();
+  }
+
   /** The connection is back: what was asked and not answered is asked again. */
   resume(): void {
     const { draft } = this.store.get();

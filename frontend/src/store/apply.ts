@@ -35,7 +35,7 @@ export function apply(state: State, event: ProjectEvent): State {
       return { ...next, rasters: put(state.rasters, raster, "first") };
     }
     case "raster.deleted":
-      return { ...next, rasters: without(state.rasters, withId.parse(event.data).id) };
+      return withoutRaster(next, withId.parse(event.data).id);
     case "class.created":
     case "class.changed": {
       const classes = put(state.classes, withClass.parse(event.data).label_class, "last");
@@ -46,8 +46,9 @@ export function apply(state: State, event: ProjectEvent): State {
     case "member.joined":
     case "member.changed": {
       const { member } = withMember.parse(event.data);
-      const others = state.members.filter((one) => one.user.id !== member.user.id);
-      return { ...next, members: [...others, member] };
+      const known = state.members.some((one) => one.user.id === member.user.id);
+      const members = state.members.map((one) => (one.user.id === member.user.id ? member : one));
+      return { ...next, members: known ? members : [...members, member] };
     }
     case "member.left": {
       const { user } = withUser.parse(event.data);
@@ -65,6 +66,19 @@ export function confirm(state: State, annotation: Annotation): State {
   const confirmed = new Map(state.confirmed).set(annotation.id, annotation);
   const next = { ...state, confirmed };
   return { ...next, annotations: reconciled(next, [annotation.id]) };
+}
+
+/** Annotations outlive the raster they were made on. */
+function withoutRaster(state: State, id: string): State {
+  const confirmed = new Map(state.confirmed);
+  const changed: string[] = [];
+  for (const one of confirmed.values()) {
+    if (one.raster !== id) continue;
+    confirmed.set(one.id, { ...one, raster: null });
+    changed.push(one.id);
+  }
+  const next = { ...state, confirmed, rasters: without(state.rasters, id) };
+  return { ...next, annotations: reconciled(next, changed) };
 }
 
 function put<T extends { readonly id: string }>(list: readonly T[], one: T, where: "first" | "last"): readonly T[] {

@@ -5,7 +5,7 @@ import type { Annotation, AnnotationStatus, AttributeValue, Job, LabelClass, Ras
 import type { Member, Role } from "../protocol/rest";
 import type { Presence, PromptPoint } from "../protocol/socket";
 
-export type ToolName = "select" | "click" | "box" | "polygon" | "line" | "edit";
+export type ToolName = "select" | "click" | "box" | "polygon" | "line" | "edit" | "measure";
 export type Connection = "connecting" | "open" | "lost" | "refused";
 
 export interface Candidate {
@@ -39,12 +39,13 @@ export interface Preview {
   readonly geometry: Geometry;
 }
 
-/** A polygon or line being drawn by hand. */
+/** A polygon or line being drawn by hand, or a way being measured; `done` shows a measure that is ended. */
 export interface Sketch {
-  readonly kind: "polygon" | "line";
+  readonly kind: "polygon" | "line" | "measure";
   readonly points: readonly LonLat[];
   readonly pointer: LonLat | null;
   readonly startedAt: number;
+  readonly done?: "open" | "closed";
 }
 
 interface EditFields {
@@ -111,10 +112,10 @@ export interface ZoomRequest {
   readonly at: number;
 }
 
-export interface Notice {
-  readonly at: number;
-  readonly message: string;
-}
+/** What the panels have words for. */
+export type NoticeText = "behind" | "changedSince" | "crossesItself";
+/** Something to be told once. */
+export type Notice = { readonly at: number } & ({ readonly message: string } | { readonly text: NoticeText });
 
 /** One step that undo takes back: what brings the state before, and what brings it again. */
 export interface Step {

@@ -1,7 +1,9 @@
 /** Draws a polygon or a line click by click. */
 import type { Context } from "../commands/context";
-import { finishSketch } from "../commands/finishSketch";
+import { finishSketch, takeBackPoint } from "../commands/finishSketch";
 import { GRAB_PX, distance, type MapPort, type Tool } from "./tool";
+
+const SAME_PX = 3;
 
 export function draw(kind: "polygon" | "line"): (context: Context, map: MapPort) => Tool {
   return (context, map) => {
@@ -22,6 +24,9 @@ export function draw(kind: "polygon" | "line"): (context: Context, map: MapPort)
           finishSketch(context);
           return;
         }
+        // The second press of a double click, and a tremble, add nothing.
+        const before = points.at(-1);
+        if (before !== undefined && distance(map.toScreen(before), pointer.screen) <= SAME_PX) return;
         store.set({
           sketch: {
             kind,
@@ -43,10 +48,8 @@ export function draw(kind: "polygon" | "line"): (context: Context, map: MapPort)
         if (sketch === null) return false;
         if (key === "Enter") return finishSketch(context);
         if (key === "Escape") store.set({ sketch: null });
-        else if (key === "z" || key === "Backspace") {
-          const points = sketch.points.slice(0, -1);
-          store.set({ sketch: points.length === 0 ? null : { ...sketch, points } });
-        } else return false;
+        else if (key === "z" || key === "Backspace") takeBackPoint(context);
+        else return false;
         return true;
       },
       exit() {

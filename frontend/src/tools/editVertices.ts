@@ -1,67 +1,74 @@
 /** Edit vertices: drag one, drag an edge's middle to add one, Alt+click to take one away; snaps to neighbours. */
-import { mayEdit, type Context } from "../commands/context";
+import { mayEdit, notify, type Context } from "../commands/context";
 import { changeGeometry, deleteAnnotation } from "../commands/edit";
 import { chooseTool, select } from "../commands/view";
 import type { Geometry } from "../geo/geometry";
 import type { LonLat } from "../geo/lonlat";
 import { edgesOf, insertVertex, moveVertex, removeVertex, verticesOf, type VertexPath } from "../geo/shapes";
+import type { Annotation } from "../protocol/entities";
+import { crossesItself } from "../geo/crossing";
 import { GRAB_PX, distance, nearestVertex, type MapPort, type Pointer, type Tool } from "./tool";
 
 const SNAP_PX = 9;
 const SNAP_CANDIDATES = 400;
 
+/** The vertex in hand, and the annotation as it was when it was taken up. */
+interface Held {
+  readonly base: Annotation;
+  readonly at: VertexPath;
+  readonly geometry: Geometry;
+  readonly moved: boolean;
+}
+
 export function editVertices(context: Context, map: MapPort): Tool {
   const { store } = context;
-  let held: { at: VertexPath; geometry: Geometry; moved: boolean } | null = null;
+  let held: Held | null = null;
 
-  const current = (): { id: string; geometry: Geometry } | null => {
+  const current = (): Annotation | undefined => {
     const { selected, annotations } = store.get();
-    const annotation = selected === null ? undefined : annotations.get(selected);
-    if (annotation === undefined || !mayEdit(store.get(), annotation.id)) return null;
-    return { id: annotation.id, geometry: annotation.geometry };
+    return selected !== null && mayEdit(store.get(), selected) ? annotations.get(selected) : undefined;
   };
-  const show = (id: string, geometry: Geometry) => store.set({ editing: { id, geometry } });
+  const letGo = () => {
+    held = null;
+    store.set({ editing: null });
+  };
 
   return {
     cursor: "default",
     down(pointer) {
-      const shape = current();
-      if (shape === null || pointer.secondary) return false;
-      const vertex = nearestVertex(map, verticesOf(shape.geometry), pointer.screen);
+      const base = current();
+      if (base === undefined || pointer.secondary) return false;
+      const vertex = nearestVertex(map, verticesOf(base.geometry), pointer.screen);
       if (vertex !== null) {
         if (pointer.alt) {
-          const without = removeVertex(shape.geometry, vertex.at);
-          if (without !== null) changeGeometry(context, shape.id, without);
+          const without = removeVertex(base.geometry, vertex.at);
+          if (without !== null) changeGeometry(context, base, without);
           return true;
         }
-        held = { at: vertex.at, geometry: shape.geometry, moved: false };
+        held = { base, at: vertex.at, geometry: base.geometry, moved: false };
         return true;
       }
-      const edge = edgesOf(shape.geometry).find(
+      const edge = edgesOf(base.geometry).find(
         ({ from, to }) => distance(middle(map, from, to), pointer.screen) <= GRAB_PX,
       );
       if (edge === undefined) return false;
       const at = { ...edge.at, index: edge.at.index + 1 };
-      held = { at, geometry: insertVertex(shape.geometry, edge.at, pointer.lonlat), moved: true };
-      show(shape.id, held.geometry);
+      held = { base, at, geometry: insertVertex(base.geometry, edge.at, pointer.lonlat), moved: true };
+      store.set({ editing: { id: base.id, geometry: held.geometry } });
       return true;
     },
     drag(pointer) {
-      const shape = current();
-      if (held === null || shape === null) return;
-      held = {
-        ...held,
-        moved: true,
-        geometry: moveVertex(held.geometry, held.at, snapped(context, map, pointer, shape.id)),
-      };
-      show(shape.id, held.geometry);
+      if (held === null) return;
+      const to = snapped(context, map, pointer, held.base.id);
+      held = { ...held, moved: true, geometry: moveVertex(held.geometry, held.at, to) };
+      store.set({ editing: { id: held.base.id, geometry: held.geometry } });
     },
     up() {
-      const shape = current();
       const done = held;
-      held = null;
-      store.set({ editing: null });
-      if (done?.moved === true && shape !== null) changeGeometry(context, shape.id, done.geometry);
+      letGo();
+      if (done?.moved !== true) return;
+      if (crossesItself(done.geometry)) notify(context, { text: "crossesItself" });
+      else changeGeometry(context, done.base, done.geometry);
     },
     click(pointer) {
       if (!pointer.secondary && !pointer.alt) {
@@ -71,17 +78,18 @@ export function editVertices(context: Context, map: MapPort): Tool {
     },
     key({ key }) {
       const { selected } = store.get();
+      if (key === "Escape" && held !== null) {
+        letGo();
+        return true;
+      }
       if (key === "Escape" || key === "Enter") {
-        held = null;
         chooseTool(context, "select");
         return true;
       }
       if (key === "Delete" && selected !== null) return deleteAnnotation(context, selected);
       return false;
     },
-    exit() {
-      store.set({ editing: null });
-    },
+    exit: letGo,
   };
 }
 

@@ -2,36 +2,35 @@
 import { mayEdit, type Context } from "../commands/context";
 import { changeGeometry, deleteAnnotation } from "../commands/edit";
 import { chooseTool, select } from "../commands/view";
+import type { Geometry } from "../geo/geometry";
 import { translate } from "../geo/shapes";
+import type { Annotation } from "../protocol/entities";
 import { distance, type MapPort, type Pointer, type Tool } from "./tool";
 
 const MOVE_PX = 4;
 
 export function selectTool(context: Context, map: MapPort): Tool {
   const { store } = context;
-  let from: Pointer | null = null;
+  let held: { readonly from: Pointer; readonly base: Annotation } | null = null;
   return {
     cursor: "default",
     down(pointer) {
-      const { selected, review } = store.get();
+      const { selected, review, annotations } = store.get();
       const mine = !review && selected !== null && map.annotationAt(pointer.screen) === selected;
-      from = mine && mayEdit(store.get(), selected) ? pointer : null;
-      return from !== null;
+      const base = mine && mayEdit(store.get(), selected) ? annotations.get(selected) : undefined;
+      held = base === undefined ? null : { from: pointer, base };
+      return held !== null;
     },
     drag(pointer) {
-      const annotation = store.get().annotations.get(store.get().selected ?? "");
-      if (from === null || annotation === undefined) return;
-      const by = [pointer.lonlat[0] - from.lonlat[0], pointer.lonlat[1] - from.lonlat[1]] as const;
-      store.set({ editing: { id: annotation.id, geometry: translate(annotation.geometry, by) } });
+      if (held === null) return;
+      store.set({ editing: { id: held.base.id, geometry: moved(held.from, held.base, pointer) } });
     },
     up(pointer) {
-      const start = from;
-      const { editing } = store.get();
-      from = null;
+      const done = held;
+      held = null;
       store.set({ editing: null });
-      if (start !== null && editing !== null && distance(start.screen, pointer.screen) >= MOVE_PX) {
-        changeGeometry(context, editing.id, editing.geometry);
-      }
+      if (done === null || distance(done.from.screen, pointer.screen) < MOVE_PX) return;
+      changeGeometry(context, done.base, moved(done.from, done.base, pointer));
     },
     click(pointer) {
       if (!pointer.secondary) select(context, map.annotationAt(pointer.screen));
@@ -45,6 +44,11 @@ export function selectTool(context: Context, map: MapPort): Tool {
     },
     key({ key }) {
       const { selected } = store.get();
+      if (key === "Escape" && held !== null) {
+        held = null;
+        store.set({ editing: null });
+        return true;
+      }
       if (key === "Escape" && selected !== null) {
         select(context, null);
         return true;
@@ -52,5 +56,12 @@ export function selectTool(context: Context, map: MapPort): Tool {
       if ((key === "Delete" || key === "Backspace") && selected !== null) return deleteAnnotation(context, selected);
       return false;
     },
+    exit() {
+      store.set({ editing: null });
+    },
   };
+}
+
+function moved(from: Pointer, base: Annotation, to: Pointer): Geometry {
+  return translate(base.geometry, [to.lonlat[0] - from.lonlat[0], to.lonlat[1] - from.lonlat[1]]);
 }

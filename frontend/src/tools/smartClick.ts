@@ -1,6 +1,8 @@
 /** Smart click and box: points and boxes become suggestions. */
 import { acceptDraft } from "../commands/acceptDraft";
 import type { Context } from "../commands/context";
+import { deleteAnnotation } from "../commands/edit";
+import { select } from "../commands/view";
 import type { Bbox, LonLat, ScreenPoint } from "../geo/lonlat";
 import { distance, type Key, type MapPort, type Tool } from "./tool";
 
@@ -50,14 +52,17 @@ export function smartClick(alwaysBox: boolean): (context: Context, map: MapPort)
 
 function draftKey(context: Context, { key, shift }: Key): boolean {
   const { conversation, store } = context;
-  const { draft } = store.get();
+  const { draft, selected } = store.get();
   switch (key) {
     case "Enter":
       return acceptDraft(context);
     case "Escape":
-      if (draft === null) return false;
-      conversation.clear();
+      if (draft !== null) conversation.clear();
+      else if (selected !== null) select(context, null);
+      else return false;
       return true;
+    case "Delete":
+      return draft === null && selected !== null && deleteAnnotation(context, selected);
     case "Tab":
       if (draft === null) return false;
       conversation.cycle(shift ? -1 : 1);

@@ -6,6 +6,7 @@ import { changeClass } from "../commands/edit";
 import type { ToolName } from "../store/state";
 import { draw } from "./draw";
 import { editVertices } from "./editVertices";
+import { measureTool } from "./measure";
 import { selectTool } from "./select";
 import { smartClick } from "./smartClick";
 import type { MapPort, Tool, ToolMaker } from "./tool";
@@ -17,6 +18,7 @@ const MAKERS: Readonly<Record<ToolName, ToolMaker>> = {
   polygon: draw("polygon"),
   line: draw("line"),
   edit: editVertices,
+  measure: measureTool,
 };
 const LETTERS: Readonly<Record<string, ToolName>> = {
   v: "select",
@@ -25,6 +27,7 @@ const LETTERS: Readonly<Record<string, ToolName>> = {
   p: "polygon",
   l: "line",
   e: "edit",
+  m: "measure",
 };
 
 export interface KeyPress {

@@ -8,7 +8,7 @@ export function hintOf(state: State): string {
   if (!state.loaded) return t("hint.loading");
   if (state.review && state.tool !== "edit") return t("hint.review");
   if (state.activeRaster === null && state.annotations.size === 0) return t("hint.noRaster");
-  if (state.role === "viewer") return t("hint.viewer");
+  if (state.role === "viewer" && state.tool !== "measure") return t("hint.viewer");
   switch (state.tool) {
     case "select":
       if (state.selected === null) return t("hint.select");
@@ -19,6 +19,9 @@ export function hintOf(state: State): string {
     case "polygon":
     case "line":
       return drawHint(state);
+    case "measure":
+      if (state.sketch === null) return t("hint.measureStart");
+      return t(state.sketch.done === undefined ? "hint.measure" : "hint.measureDone");
     case "edit":
       return t(state.selected === null ? "hint.editNone" : "hint.edit");
   }

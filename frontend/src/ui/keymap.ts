@@ -21,6 +21,7 @@ export const KEY_GROUPS: readonly KeyGroup[] = [
       { keys: ["P"], text: "tool.polygon" },
       { keys: ["L"], text: "tool.line" },
       { keys: ["E"], text: "tool.edit" },
+      { keys: ["M"], text: "tool.measure" },
       { keys: ["1", "…", "9"], text: "keys.class" },
     ],
   },

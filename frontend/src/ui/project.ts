@@ -55,6 +55,7 @@ export const useConflict = () => useSlice((state) => state.conflict);
 export const useNotice = () => useSlice((state) => state.notice);
 export const useTool = () => useSlice((state) => state.tool);
 export const useActiveClassId = () => useSlice((state) => state.activeClass);
+export const useSketch = () => useSlice((state) => state.sketch);
 export const useDraft = () => useSlice((state) => state.draft);
 /** The class an accepted draft gets: the chosen one if it takes polygons, else the first that does. */
 export const useDraftClass = () =>
@@ -89,8 +90,7 @@ export function useHistory(): { readonly canUndo: boolean; readonly canRedo: boo
 
 export function useToolAvailable(): (name: ToolName) => boolean {
   const role = useRole();
-  // The command reads the role itself; this hook only has to change when it does.
-  return useCallback((name) => role !== "viewer" && session !== null && toolAvailable(session.context, name), [role]);
+  return useCallback((name) => toolAvailable({ role }, name), [role]);
 }
 
 /** The layers that can be shown, topmost first. */

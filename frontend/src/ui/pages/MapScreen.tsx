@@ -14,6 +14,7 @@ import { Section } from "../parts/Section";
 import { useActions, useLoaded, useRasters, useTool } from "../project";
 import { ReviewStrip } from "../review/ReviewStrip";
 import { DraftBar } from "../shell/DraftBar";
+import { MeasureBar } from "../shell/MeasureBar";
 import { StatusBar } from "../shell/StatusBar";
 import { ToolRail } from "../shell/ToolRail";
 import classes from "./MapScreen.module.css";
@@ -44,6 +45,7 @@ export function MapScreen({ projectId, MapView, shown, review }: MapScreenProps)
         <div className={classes["map"]}>
           <MapView />
           <DraftBar />
+          <MeasureBar />
           <NoRaster projectId={projectId} />
         </div>
         <aside className={classes["panel"]} data-closed={!panelOpen || undefined} aria-label={t("shell.panel")}>

@@ -7,6 +7,7 @@ import {
   IconPointer,
   IconPolygon,
   IconRectangle,
+  IconRuler2,
   IconSparkles,
   IconVectorBezier2,
   type Icon,
@@ -28,6 +29,7 @@ const TOOLS: readonly RailTool[] = [
   { name: "polygon", key: "P", icon: IconPolygon },
   { name: "line", key: "L", icon: IconLine },
   { name: "edit", key: "E", icon: IconVectorBezier2 },
+  { name: "measure", key: "M", icon: IconRuler2 },
 ];
 
 export function ToolRail() {
