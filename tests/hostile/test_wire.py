@@ -6,6 +6,7 @@ A toy application, so that what is measured is the reading alone.
 import asyncio
 import contextlib
 import gc
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         until(lambda: server.started)
         yield Served(server, toy, port)
     finally:
-        server.should_exit = True
+        server.handle_exit(signal.SIGTERM, None)
         thread.join(10)
         gc.collect()  # what the loop left behind complains here, not in the next test
     assert not thread.is_alive()
