@@ -111,9 +111,11 @@ def open_project(page: Page, name: str, screen: str = "map") -> None:
     page.wait_for_function("() => edgewise.state().loaded && edgewise.state().connection === 'open'")
     if screen != "map":
         page.get_by_test_id(f"nav-{screen}").click()
+    if screen == "review":
+        page.locator("[data-testid=review-queue] [aria-current=true]").wait_for()
     if screen in {"map", "review"}:
         page.wait_for_function(
-            "() => [...edgewise.state().rasters.values()].some(raster => raster.state === 'viewable')", timeout=60_000
+            "() => edgewise.state().rasters.some(raster => raster.state === 'viewable')", timeout=60_000
         )
         come_to_rest(page)
 
