@@ -83,8 +83,9 @@ async function begin(projectId: string, file: File, sidecars: readonly File[]): 
     ...options(projectId),
     metadata: { filename: file.name },
     onAfterResponse: (_request, response) => {
-      const rasterId = response.getHeader("Upload-Raster");
-      if (rasterId === undefined || rasterId === "" || find(key)?.rasterId === rasterId) return;
+      // Only the answer that made the upload names its raster; an absent header is null, whatever the types say.
+      const rasterId = response.getHeader("Upload-Raster") ?? "";
+      if (rasterId === "" || find(key)?.rasterId === rasterId) return;
       set(key, { rasterId });
       for (const sidecar of sidecars) uploadSidecar(projectId, rasterId, sidecar).catch(notifyError);
     },
