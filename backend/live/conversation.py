@@ -161,7 +161,10 @@ async def _encoded(raster: Raster, window: Window, began: float) -> None:
                 break
             except TimeoutError:
                 state = await in_database(segmentation.window_state, raster, window)
-                if state != before or state == "ready":  # an old failure says nothing of this attempt
+                if state != before:  # an old failure says nothing of this attempt
+                    waits.settled(key)
+                    break
+                if state == "ready":  # its file may be there by now
                     break
                 await _refuse_when_hopeless(began)
     if state in ("failed", "skipped"):

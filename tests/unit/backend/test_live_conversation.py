@@ -1,0 +1,288 @@
+"""The click conversation with a suggester in the test's hand: waiting, failing, remembering, the newest first."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from backend.core.errors import Invalid
+from backend.live import conversation
+from backend.live.conversation import Conversation
+from backend.live.hub import hub
+from backend.live.messages import PromptSubmit
+from backend.segmentation.services import NotEncodedError, Suggestion
+from ml.windows import Window
+
+RASTER, WINDOW = uuid4(), Window(0, 0, 1024)
+KEY = (str(RASTER), 0, 0, 1024)
+
+pytestmark = pytest.mark.django_db  # no query is made; threads close what they may have opened
+
+
+class Suggester:
+    """Stands for segmentation and encoding: what is encoded, what is asked of it, and what it was fed back."""
+
+    def __init__(self) -> None:
+        self.encoded = True
+        self.state: str | None = None
+        self.error: Exception | None = None
+        self.urgent = 0
+        self.worker = True
+        self.began: list[tuple[float, ...]] = []
+        self.fed_back: list[Any] = []
+        self.hold: threading.Event | None = None
+
+    def suggest(self, raster: Any, prompts: Any, previous: Any = None, **options: Any) -> Suggestion:
+        """Answers with a memory that is named after its first point."""
+        self.began.append(tuple(point[0] for point in prompts.points))
+        self.fed_back.append(previous)
+        if self.hold is not None:
+            assert self.hold.wait(10)
+        if self.error is not None:
+            raise self.error
+        if not self.encoded:
+            raise NotEncodedError(WINDOW)
+        memory: Any = f"memory of {prompts.points[0][0]:g}"
+        return Suggestion([], 0, {}, "nano", "0" * 64, "r" * 64, {"total": 1.0}, memory, "hint")
+
+    def request(self, raster: Any, window: Window) -> None:
+        """The urgent job is in the queue."""
+        assert window == WINDOW
+        self.urgent += 1
+
+
+class Talk:
+    """One conversation and what it has said."""
+
+    def __init__(self, suggester: Suggester) -> None:
+        self.suggester = suggester
+        self.said: list[dict[str, Any]] = []
+        self.conversation = Conversation(uuid4(), uuid4(), self.said.append)
+        self._seq = 0
+
+    def ask(self, lon: float = 1.0, draft: UUID | None = None, hover: bool = False, feedback: bool = True) -> int:
+        """One click; its number."""
+        self._seq += 1
+        points = ((lon, 50.0, 1),)
+        message = PromptSubmit(self._seq, draft or uuid4(), RASTER, points, None, hover, feedback)
+        self.conversation.ask(message)
+        return self._seq
+
+    async def until(self, holds: Callable[[], Any]) -> None:
+        """Waits until it holds."""
+        async with asyncio.timeout(8):
+            while not holds():
+                await asyncio.sleep(0.005)
+
+    async def answered(self) -> dict[str, Any]:
+        """Waits for a suggestion or a failure, and gives the last thing said."""
+        await self.until(lambda: self.said and self.said[-1]["type"] in ("suggestion", "suggestion.failed"))
+        return self.said[-1]
+
+    def kinds(self) -> list[tuple[str, int]]:
+        """What was said of which prompt."""
+        return [(message["type"], message["promptSeq"]) for message in self.said]
+
+
+@pytest.fixture
+def suggester(monkeypatch: pytest.MonkeyPatch) -> Suggester:
+    made = Suggester()
+    raster = SimpleNamespace(id=RASTER)
+    monkeypatch.setattr(conversation.segmentation, "suggest", made.suggest)
+    monkeypatch.setattr(conversation.segmentation, "raster_for_prompts", lambda raster_id, project_id: raster)
+    monkeypatch.setattr(conversation.segmentation, "window_state", lambda raster, window: made.state)
+    monkeypatch.setattr(conversation, "request_urgent", made.request)
+    monkeypatch.setattr(conversation, "_expected_seconds", lambda: 2.5)
+    monkeypatch.setattr(conversation, "_worker_lives", lambda: made.worker)
+    monkeypatch.setattr(conversation, "POLL_SECONDS", 0.05)
+    return made
+
+
+async def test_a_click_on_what_is_not_encoded_waits_and_is_answered_by_itself(suggester: Suggester) -> None:
+    talk = Talk(suggester)
+    suggester.encoded = False
+    talk.ask()
+    await talk.until(lambda: suggester.urgent)
+    assert talk.said == [{"type": "suggestion.pending", "promptSeq": 1, "draft": talk.said[0]["draft"], "seconds": 2.5}]
+
+    suggester.encoded, suggester.state = True, "ready"
+    hub().windows.settled(KEY)
+    assert (await talk.answered())["type"] == "suggestion"
+    assert talk.kinds() == [("suggestion.pending", 1), ("suggestion", 1)]
+    assert suggester.urgent == 1
+
+
+async def test_a_hint_that_is_lost_is_made_up_for_by_looking(suggester: Suggester) -> None:
+    talk = Talk(suggester)
+    suggester.encoded = False
+    talk.ask()
+    await talk.until(lambda: suggester.urgent)
+    suggester.encoded, suggester.state = True, "ready"
+    assert (await talk.answered())["type"] == "suggestion"
+
+
+async def test_two_who_click_on_one_window_have_it_encoded_once(suggester: Suggester) -> None:
+    talks = [Talk(suggester), Talk(suggester)]
+    suggester.encoded = False
+    for talk in talks:
+        talk.ask()
+        await talk.until(lambda talk=talk: talk.said)  # type: ignore[misc]
+    await asyncio.sleep(0.2)
+    suggester.encoded, suggester.state = True, "ready"
+    hub().windows.settled(KEY)
+    for talk in talks:
+        assert (await talk.answered())["type"] == "suggestion"
+    assert suggester.urgent == 1
+
+
+@pytest.mark.parametrize(("state", "code"), [("failed", "encode.failed"), ("skipped", "encode.empty")])
+async def test_a_window_that_cannot_be_encoded_says_why(suggester: Suggester, state: str, code: str) -> None:
+    talk = Talk(suggester)
+    suggester.encoded = False
+    talk.ask()
+    await talk.until(lambda: suggester.urgent)
+    suggester.state = state
+    assert (await talk.answered())["error"]["code"] == code
+
+
+async def test_a_window_known_to_be_empty_is_not_encoded_again(suggester: Suggester) -> None:
+    talk = Talk(suggester)
+    suggester.encoded, suggester.state = False, "skipped"
+    talk.ask()
+    assert (await talk.answered())["error"]["code"] == "encode.empty"
+    assert suggester.urgent == 0
+
+
+async def test_an_old_failure_does_not_speak_for_the_new_attempt(suggester: Suggester) -> None:
+    talk = Talk(suggester)
+    suggester.encoded, suggester.state = False, "failed"
+    talk.ask()
+    await talk.until(lambda: suggester.urgent)
+    await asyncio.sleep(0.2)
+    assert talk.kinds() == [("suggestion.pending", 1)]
+    suggester.encoded, suggester.state = True, "ready"
+    assert (await talk.answered())["type"] == "suggestion"
+
+    suggester.encoded, suggester.state = False, "failed"
+    talk.ask()
+    await talk.until(lambda: suggester.urgent == 2 or len(talk.said) > 3)
+    hub().windows.settled(KEY)  # it has failed again
+    assert (await talk.answered())["error"]["code"] == "encode.failed"
+
+
+async def test_without_a_worker_the_wait_ends_with_what_to_do(
+    suggester: Suggester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "PATIENCE_SECONDS", 0.1)
+    talk = Talk(suggester)
+    suggester.encoded, suggester.worker = False, False
+    talk.ask()
+    answer = await talk.answered()
+    assert answer["error"]["code"] == "encode.no_worker"
+    assert "worker" in answer["error"]["message"]
+
+
+async def test_a_file_that_is_gone_though_its_window_is_ready_does_not_wait_for_ever(
+    suggester: Suggester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "ENCODE_TIMEOUT", 0.4)
+    talk = Talk(suggester)
+    suggester.encoded, suggester.state = False, "ready"
+    talk.ask()
+    assert (await talk.answered())["error"]["code"] == "encode.no_worker"
+    assert suggester.urgent == 1
+    assert len(suggester.began) < 20
+    assert len(talk.said) == 2, "pending is said once"
+
+
+async def test_a_newer_click_ends_the_waiting_of_an_older_one(suggester: Suggester) -> None:
+    talk = Talk(suggester)
+    suggester.encoded = False
+    talk.ask(1)
+    await talk.until(lambda: suggester.urgent)
+    suggester.encoded = True
+    talk.ask(2)
+    await talk.answered()
+    assert talk.kinds() == [("suggestion.pending", 1), ("suggestion", 2)]
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+async def test_a_stale_answer_is_not_given_and_a_stale_click_does_not_wait(suggester: Suggester, encoded: bool) -> None:
+    talk = Talk(suggester)
+    suggester.encoded, suggester.hold = encoded, threading.Event()
+    talk.ask(1)
+    await talk.until(lambda: suggester.began)
+    talk.ask(2)
+    talk.ask(3)
+    suggester.hold.set()
+    await talk.until(lambda: talk.said)
+    assert talk.kinds()[0] == ("suggestion" if encoded else "suggestion.pending", 3)
+    assert [began[0] for began in suggester.began] == [1.0, 3.0]
+
+
+async def test_the_mask_before_is_fed_back_to_the_same_draft_only_and_only_if_asked(suggester: Suggester) -> None:
+    talk, draft = Talk(suggester), uuid4()
+    for lon, which, feedback in [(1, draft, True), (2, draft, True), (3, draft, False), (4, uuid4(), True)]:
+        talk.ask(lon, which, feedback=feedback)
+        await talk.until(lambda lon=lon: len(talk.said) == lon)  # type: ignore[misc]
+    assert suggester.fed_back == [None, "memory of 1", None, None]
+
+    talk.conversation.clear(draft)
+    talk.ask(5, draft)
+    await talk.until(lambda: len(talk.said) == 5)
+    assert suggester.fed_back[-1] is None
+
+
+async def test_only_the_last_few_drafts_are_remembered(suggester: Suggester) -> None:
+    talk, drafts = Talk(suggester), [uuid4() for _ in range(conversation.DRAFTS_REMEMBERED + 3)]
+    for number, draft in enumerate(drafts):
+        talk.ask(number, draft)
+        await talk.until(lambda number=number: len(talk.said) == number + 1)  # type: ignore[misc]
+    assert list(talk.conversation._memories) == drafts[-conversation.DRAFTS_REMEMBERED :]
+
+
+async def test_a_hover_that_fails_says_nothing_and_feeds_nothing_back(suggester: Suggester) -> None:
+    talk = Talk(suggester)
+    suggester.error = Invalid("outside", code="prompt.outside")
+    talk.ask(hover=True)
+    await talk.until(lambda: suggester.began)
+    suggester.error = None
+    talk.ask(hover=True)
+    await talk.until(lambda: talk.said)
+    assert talk.kinds() == [("suggestion", 2)]
+    assert suggester.fed_back == [None, None]
+    assert not talk.conversation._memories
+
+
+async def test_a_bug_is_told_as_ours_without_its_words_and_the_next_click_works(
+    suggester: Suggester, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = Talk(suggester)
+    suggester.error = RuntimeError("secret path /srv/x")
+    with caplog.at_level(logging.ERROR):
+        talk.ask()
+        answer = await talk.answered()
+    assert answer["error"]["code"] == "server.error"
+    assert "secret" not in str(answer)
+    assert "secret path" in caplog.text
+
+    suggester.error = None
+    talk.ask()
+    await talk.until(lambda: talk.kinds()[-1] == ("suggestion", 2))
+
+
+async def test_nothing_is_said_after_the_end(suggester: Suggester) -> None:
+    talk = Talk(suggester)
+    suggester.hold = threading.Event()
+    talk.ask()
+    talk.ask(hover=True)
+    await talk.until(lambda: suggester.began)
+    talk.conversation.end()
+    suggester.hold.set()
+    await asyncio.sleep(0.1)
+    assert talk.said == []
