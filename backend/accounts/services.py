@@ -54,6 +54,15 @@ def create_user(username: str, password: str, display_name: str = "", *, is_demo
     return user
 
 
+def close_account(user: User) -> None:
+    """Nobody signs in with this account any more; what was done with it stays under its name."""
+    user.set_unusable_password()
+    user.is_active = user.is_demo = False
+    with transaction.atomic():
+        user.save(update_fields=["password", "is_active", "is_demo"])
+        ApiToken.objects.filter(user=user).delete()
+
+
 def change_password(request: HttpRequest, user: User, old: str, new: str) -> None:
     """Sets a new password; other sessions of the user end. Raises `account.invalid`."""
     throttling.check("password", user=user.username, address="")

@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.db.models import ProtectedError
 
 from backend.accounts.models import User
-from backend.accounts.services import create_user
+from backend.accounts.services import close_account, create_user
 from backend.annotations import services as annotations
 from backend.config.demo import DEMO_PASSWORD, PEOPLE
 from backend.encoding import services as encoding
@@ -21,6 +22,7 @@ from backend.rasters.models import Raster
 from backend.review.rules import require_may_move
 
 FIXTURES = settings.ROOT / "fixtures"
+PROJECTS = VILLAGE, SHAPES = "Edgewick", "Calibration"
 LEGEND: list[dict[str, Any]] = [
     {
         "name": "Building",
@@ -94,11 +96,25 @@ class Command(BaseCommand):
 
 
 def remove_demo() -> None:
-    """Removes the demo's projects and its people."""
+    """Removes the demo's projects and its people. Raises `CommandError` while they own anything else.
+
+    Somebody of the demo who has worked in a project of others stays as its author, with an account that is closed.
+    """
     people = User.objects.filter(is_demo=True)
-    for project in Project.objects.filter(created_by__in=people):
-        services.delete_project(project, project.name)
-    people.delete()
+    own = Project.objects.filter(created_by__in=people, name__in=PROJECTS)
+    others = Project.objects.filter(members__user__in=people, members__role=Role.OWNER).exclude(id__in=own).distinct()
+    if others:
+        names = ", ".join(sorted(project.name for project in others))
+        raise CommandError(f"Demo people own {names}. Delete these projects, or make somebody else their owner.")
+    with transaction.atomic():
+        for project in own:
+            services.delete_project(project, project.name)
+        for person in people:
+            try:
+                with transaction.atomic():
+                    person.delete()
+            except ProtectedError:
+                close_account(person)
 
 
 def _person(username: str) -> User:
@@ -108,22 +124,22 @@ def _person(username: str) -> User:
 
 def _village(people: dict[str, User]) -> None:
     owner = people["olivia"]
-    project = services.create_project(
-        owner, "Edgewick", "A village at 0.3 m in two dates, painted for trying things out."
-    )
+    project = services.create_project(owner, VILLAGE, "A village at 0.3 m in two dates, painted for trying things out.")
     for username, (_, role) in PEOPLE.items():
         if role != Role.OWNER:
             services.add_member(project.id, people[username], Role(role), actor=people[username])
     legend = {entry["name"]: classes.create(project.id, owner, dict(entry)) for entry in LEGEND}
-    scenes = sorted((FIXTURES / "demo").glob("*.tif"))
-    made = [_raster(project, owner, scene) for scene in scenes]
-    encoding.start_when_viewable(made[0], actor=owner)
-    _annotations(project, people, legend, made[0], scenes[0].with_suffix(".geojson"))
+    first, *later = sorted((FIXTURES / "demo").glob("*.tif"))
+    for scene in reversed(later):
+        _raster(project, owner, scene)
+    raster = _raster(project, owner, first)  # the newest in the list is the one that is shown first
+    encoding.start_when_viewable(raster, actor=owner)
+    _annotations(project, people, legend, raster, first.with_suffix(".geojson"))
 
 
 def _calibration(people: dict[str, User]) -> None:
     owner = people["olivia"]
-    project = services.create_project(owner, "Calibration", "Plain shapes of high contrast: one click outlines each.")
+    project = services.create_project(owner, SHAPES, "Plain shapes of high contrast: one click outlines each.")
     services.add_member(project.id, people["anton"], Role.ANNOTATOR, actor=people["anton"])
     services.add_member(project.id, people["rita"], Role.REVIEWER, actor=people["rita"])
     classes.create(project.id, owner, {"name": "Shape", "colour": "#f76707", "digit": 1})
