@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyogrio
 import pyogrio.raw
 import pytest
 import rasterio
@@ -24,6 +25,7 @@ from tests.support.server import ROOT
 
 CALIBRATION = ROOT / "fixtures" / "calibration"
 NAMES = ("circle", "square", "l-shape")
+FORMATS = {"geojson": "GeoJSON", "gpkg": "GeoPackage"}
 SHOWN = "() => edgewise.state().draft?.phase === 'shown'"
 
 
@@ -62,8 +64,9 @@ def test_three_clicked_shapes_go_through_review_into_an_export(sign_in: Callable
         "() => [...edgewise.state().annotations.values()].every(a => a.status === 'accepted')", timeout=5_000
     )
 
-    for kind in ("geojson", "gpkg"):
+    for kind in FORMATS:
         file = _export(rita, kind, tmp_path)
+        assert pyogrio.read_info(file)["driver"] == {"geojson": "GeoJSON", "gpkg": "GPKG"}[kind]
         meta, _, geometry, fields = pyogrio.raw.read(str(file))
         assert len(geometry) == 3
         rows = dict(zip(meta["fields"], fields, strict=True))
@@ -78,14 +81,11 @@ def _export(page: Page, kind: str, folder: Path) -> Path:
     page.get_by_test_id("nav-data").click()
     page.get_by_test_id("data-tab-exports").click()
     page.get_by_test_id("export-create").first.click()
-    page.get_by_test_id("export-format").get_by_text("GeoPackage" if kind == "gpkg" else "GeoJSON").click()
+    page.get_by_test_id("export-format").get_by_text(FORMATS[kind], exact=True).click()
     page.get_by_test_id("export-submit").click()
-    link = page.locator("[data-testid=export-download][href]").first
-    row = page.get_by_test_id("export-list").get_by_text(f".{kind}").first
-    row.wait_for(timeout=20_000)
-    link.wait_for(timeout=20_000)
+    row = page.get_by_test_id("export-list").locator("[data-state=done]").filter(has_text=f".{kind}")
     with page.expect_download() as started:
-        link.click()
+        row.get_by_test_id("export-download").click()
     target = folder / f"out.{kind}"
     started.value.save_as(target)
     return target
