@@ -72,6 +72,23 @@ describe("a request", () => {
     expect([error.code, error.status]).toEqual(["net.unreachable", 0]);
   });
 
+  it("goes again with a new token when the page's was old, and only once", async () => {
+    const refused = { error: { code: "auth.csrf", message: "This page is out of date. Reload it." } };
+    const asked: string[] = [];
+    let patience = 1;
+    vi.stubGlobal("fetch", (path: string, init: RequestInit) => {
+      asked.push(`${init.method ?? ""} ${path} ${new Headers(init.headers).get("X-CSRFToken") ?? ""}`.trim());
+      if (path === "/api/session") document.cookie = "csrftoken=fresh";
+      const old = init.method === "POST" && patience-- > 0;
+      return Promise.resolve(new Response(JSON.stringify(old ? refused : { name: "x" }), { status: old ? 403 : 200 }));
+    });
+    document.cookie = "csrftoken=old";
+    await expect(requestJson("POST", "/api/x", shape)).resolves.toEqual({ name: "x" });
+    expect(asked).toEqual(["POST /api/x old", "GET /api/session", "POST /api/x fresh"]);
+    patience = 2;
+    expect((await failureOf(requestJson("POST", "/api/x", shape))).code).toBe("auth.csrf");
+  });
+
   it("does not wait for ever: a time-out counts as no answer", async () => {
     vi.spyOn(AbortSignal, "timeout").mockReturnValue(AbortSignal.abort(new DOMException("late", "TimeoutError")));
     vi.stubGlobal("fetch", (_: string, init: RequestInit) => {

@@ -86,13 +86,24 @@ export function withQuery(path: string, query: RequestOptions["query"] = {}): st
   return text === "" ? path : `${path}?${text}`;
 }
 
+/** A request refused only because the page's token is old was not carried out: it goes again with a new one. */
 async function send(method: Method, path: string, options: RequestOptions): Promise<Response> {
+  const response = await sendOnce(method, path, options);
+  if (response.ok) return response;
+  const error = await refusal(response);
+  if (error.code !== "auth.csrf") throw error;
+  await sendOnce("GET", "/api/session", {});
+  const again = await sendOnce(method, path, options);
+  if (!again.ok) throw await refusal(again);
+  return again;
+}
+
+async function sendOnce(method: Method, path: string, options: RequestOptions): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
-  let response: Response;
   try {
-    response = await fetch(withQuery(path, options.query), {
+    return await fetch(withQuery(path, options.query), {
       method,
       headers,
       credentials: "same-origin",
@@ -103,8 +114,6 @@ async function send(method: Method, path: string, options: RequestOptions): Prom
     if (reason instanceof DOMException && reason.name === "AbortError") throw reason;
     throw new ApiError("net.unreachable", "The server cannot be reached. Check your connection and try again.", 0);
   }
-  if (!response.ok) throw await refusal(response);
-  return response;
 }
 
 function withPatience(signal: AbortSignal | undefined): AbortSignal {
