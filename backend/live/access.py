@@ -40,31 +40,31 @@ class Standing:
     role: str | None = None
 
 
-def admit(scope: Mapping[str, Any], project_id: UUID) -> tuple[Who | None, str | None]:
-    """Who opens the socket, and their role in the project; None each where there is none."""
-    who = identify(scope)
-    if who is None:
-        return None, None
-    member = Member.objects.filter(project_id=project_id, user_id=who.user.id)
-    return who, member.values_list("role", flat=True).first()
+@dataclass(frozen=True)
+class Admission:
+    """Who opens a socket and their role in the project; without `who`, whether it is a page of ours that asks."""
+
+    who: Who | None = None
+    role: str | None = None
+    own_page: bool = False
 
 
-def identify(scope: Mapping[str, Any]) -> Who | None:
-    """Who opens the socket: a bearer token, or a session cookie together with this site's own Origin."""
+def admit(scope: Mapping[str, Any], project_id: UUID) -> Admission:
+    """By a bearer token, or by a session cookie together with this site's own Origin."""
     said = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
     counts = Counter(name for name, _ in said)
     if any(counts[name] > 1 for name in SINGLE_HEADERS):
-        return None
+        return Admission()
     headers = dict(said)
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = token_of(secret.strip())
-        return Who(token.user, token_id=token.id) if token else None
+        return _with_role(Who(token.user, token_id=token.id), project_id) if token else Admission()
     if not own_origin(headers):
-        return None
+        return Admission()
     key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME, "")
     user = _users_of_sessions([key]).get(key) if key else None
-    return Who(user, session_key=key) if user else None
+    return _with_role(Who(user, session_key=key), project_id) if user else Admission(own_page=True)
 
 
 def own_origin(headers: Mapping[str, str]) -> bool:
@@ -99,6 +99,11 @@ def standings(asked: Iterable[tuple[Who, UUID]]) -> list[Standing]:
         signed_in = who.token_id in tokens if who.token_id else sessions.get(who.session_key) == who.user
         found.append(Standing(signed_in, roles.get((who.user.id, project_id)) if signed_in else None))
     return found
+
+
+def _with_role(who: Who, project_id: UUID) -> Admission:
+    member = Member.objects.filter(project_id=project_id, user_id=who.user.id)
+    return Admission(who, member.values_list("role", flat=True).first())
 
 
 def _live_tokens(ids: set[UUID]) -> set[UUID]:

@@ -79,27 +79,29 @@ class ProjectConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
     async def connect(self) -> None:
         """Lets members in, and says hello.
 
-        Who proves nothing, or comes from another site's page, is refused before the handshake; a signed-in user
-        who is no member is told so by a close code.
+        A page of another site, and a script without a token, are refused before the handshake; a page of ours is
+        told by the close code that the user is signed out, or no member.
         """
         self.project_id = self.scope["url_route"]["kwargs"]["project_id"]
         try:
-            who, role = await in_database(access.admit, self.scope, self.project_id)
-            model = await in_database(_model_json) if role else None
+            found = await in_database(access.admit, self.scope, self.project_id)
+            model = await in_database(_model_json) if found.role else None
         except DatabaseError as error:
             log.warning("A socket could not be opened: %s", error)
             await self._refuse(TRY_LATER)
             return
-        if who is None:
+        if found.who is None and found.own_page:
+            await self._refuse(SIGNED_OUT)
+        elif found.who is None:
             await self.close()
-        elif role is None:
+        elif found.role is None:
             await self._refuse(NOT_A_MEMBER)
-        elif _sockets.get(who.user.id, 0) >= SOCKETS_PER_USER:
+        elif _sockets.get(found.who.user.id, 0) >= SOCKETS_PER_USER:
             await self._refuse(TOO_MANY)
         else:
-            _sockets[who.user.id] = _sockets.get(who.user.id, 0) + 1
-            self.who, self._counted = who, True
-            self.presence = Presence(uuid4().hex, who.user, role)
+            self.who, self._counted = found.who, True
+            _sockets[self.who.user.id] = _sockets.get(self.who.user.id, 0) + 1
+            self.presence = Presence(uuid4().hex, self.who.user, found.role)
             await self._welcome(model)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:

@@ -61,8 +61,10 @@ async def test_every_member_is_let_in_and_greeted(world: World, role: str) -> No
 @pytest.mark.parametrize("kind", sorted(CLIENT_MESSAGES))
 async def test_a_stranger_without_a_session_says_nothing(world: World, kind: str) -> None:
     assert kind in GOOD
-    for headers in ([HOST], [HOST, OWN_PAGE], [HOST, OWN_PAGE, (b"cookie", b"sessionid=" + b"a" * 32)]):
-        assert await refusal(world.project.id, headers) == 403
+    assert await refusal(world.project.id, [HOST]) == 403
+    for headers in ([HOST, OWN_PAGE], [HOST, OWN_PAGE, (b"cookie", b"sessionid=" + b"a" * 32)]):
+        assert await refusal(world.project.id, headers) == 4401, "a page of ours is told to sign in"
+        assert await refusal(uuid4(), headers) == 4401
 
 
 @pytest.mark.parametrize("kind", sorted(CLIENT_MESSAGES))
@@ -111,7 +113,8 @@ async def test_a_script_comes_in_with_a_token_and_no_origin(world: World) -> Non
 async def test_a_token_in_the_address_is_no_token(world: World) -> None:
     _, secret = await in_database(create_token, world.annotator, "script", None)
     for query in (f"token={secret}", f"access_token={secret}", f"authorization=Bearer%20{secret}"):
-        assert await refusal(world.project.id, [HOST, OWN_PAGE], query) == 403
+        assert await refusal(world.project.id, [HOST], query) == 403
+        assert await refusal(world.project.id, [HOST, OWN_PAGE], query) == 4401
 
 
 @pytest.mark.parametrize("wrong", ["unknown", "expired", "revoked", "inactive", "empty", "basic"])
