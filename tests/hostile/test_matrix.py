@@ -125,6 +125,7 @@ def test_a_member_of_another_project_finds_nothing_here() -> None:
     before = _everything(world)
     client = Client()
     client.force_login(world.stranger)
+    assert client.get(f"/api/projects/{world.foreign_project.id}").status_code == 200
 
     inside = [name for name, access in ACCESS.items() if access.least not in (PUBLIC, USER)]
     answers = {name: _ask(client, name, world, ids) for name in inside}
