@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts import selectors, services
+from backend.accounts.demo import DEMO_PASSWORD
 from backend.accounts.models import ApiToken, User
 from backend.core.clock import iso
 from backend.core.errors import NotFound
@@ -50,9 +51,11 @@ class SessionView(APIView):
         """The user, or null; and sets the CSRF cookie."""
         get_token(request)
         user = request.user
+        demo = selectors.demo_usernames() if settings.MODE == "local" else []
         app = {
             "version": settings.VERSION,
-            "demo": settings.MODE == "local" and bool(selectors.demo_usernames()),
+            "demo": bool(demo),
+            "demo_accounts": {"usernames": demo, "password": DEMO_PASSWORD} if demo else None,
             "open_signup": False,
             "anyone_creates_projects": settings.ANYONE_CREATES_PROJECTS,
         }

@@ -42,6 +42,16 @@ def test_it_says_how_to_sign_in_and_everybody_can(demo: str) -> None:
     assert DEMO_PASSWORD in demo
 
 
+def test_the_sign_in_page_learns_of_its_accounts_on_ones_own_machine_only(demo: str) -> None:
+    with override_settings(MODE="local"):
+        app = Client().get("/api/session").json()["app"]
+    assert app["demo_accounts"] == {"usernames": sorted(PEOPLE), "password": DEMO_PASSWORD}
+    with override_settings(MODE="production"):
+        served = Client().get("/api/session").content.decode()
+    assert '"demo_accounts":null' in served
+    assert DEMO_PASSWORD not in served
+
+
 def test_it_has_work_in_every_status_none_of_it_accepted_by_its_author(demo: str) -> None:
     village = Annotation.objects.filter(project__name="Edgewick")
     counts = Counter(village.values_list("status", flat=True))

@@ -19,7 +19,12 @@ export type User = z.infer<typeof userSchema>;
 
 export const sessionSchema = z.object({
   user: userSchema.nullable(),
-  app: z.object({ version: z.string(), demo: z.boolean(), open_signup: z.boolean() }),
+  app: z.object({
+    version: z.string(),
+    demo: z.boolean(),
+    demo_accounts: z.object({ usernames: z.array(z.string()), password: z.string() }).nullish(),
+    open_signup: z.boolean(),
+  }),
 });
 export type Session = z.infer<typeof sessionSchema>;
 

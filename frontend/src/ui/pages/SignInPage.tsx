@@ -1,5 +1,5 @@
 /** Signing in with name and password. */
-import { Anchor, Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Anchor, Button, Group, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
@@ -21,15 +21,17 @@ export function SignInPage() {
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
   const signIn = useMutation({
-    mutationFn: () => api.session.signIn(username.trim(), password),
+    mutationFn: (who: { readonly name: string; readonly password: string }) =>
+      api.session.signIn(who.name, who.password),
     onSuccess: ({ user }) => setUser(user),
   });
 
   if (session.data?.user) return <Navigate to={safeNext(search.get("next"))} replace />;
 
+  const demo = session.data?.app.demo_accounts ?? null;
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    signIn.mutate();
+    signIn.mutate({ name: username.trim(), password });
   };
 
   return (
@@ -66,7 +68,26 @@ export function SignInPage() {
           <Button type="submit" fullWidth loading={signIn.isPending} data-testid="signin-submit">
             {t("signin.submit")}
           </Button>
-          {session.data?.app.demo === true && <Text c="dimmed">{t("signin.demo")}</Text>}
+          {demo !== null && (
+            <Stack gap="xs">
+              <Text c="dimmed" size="sm">
+                {t("signin.demo")}
+              </Text>
+              <Group gap="xs" grow>
+                {demo.usernames.map((name) => (
+                  <Button
+                    key={name}
+                    size="xs"
+                    variant="default"
+                    onClick={() => signIn.mutate({ name, password: demo.password })}
+                    data-testid={`signin-demo-${name}`}
+                  >
+                    {name}
+                  </Button>
+                ))}
+              </Group>
+            </Stack>
+          )}
           <Text c="dimmed" size="xs">
             {t("signin.noAccount")}{" "}
             <Anchor component={Link} to="/help" size="xs">
