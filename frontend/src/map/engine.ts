@@ -2,7 +2,8 @@
 import Feature from "ol/Feature";
 import OlMap from "ol/Map";
 import View from "ol/View";
-import { isEmpty } from "ol/extent";
+import { boundingExtent, buffer, isEmpty } from "ol/extent";
+import type Geometry from "ol/geom/Geometry";
 import Polygon from "ol/geom/Polygon";
 import TileLayer from "ol/layer/Tile";
 import VectorLayer from "ol/layer/Vector";
@@ -122,19 +123,22 @@ export class MapEngine implements MapPort {
     return lonLatFromMap(this.map.getCoordinateFromPixel([point.x, point.y]));
   }
 
+  /** The smallest of the shapes at this place: what lies in another one can be picked. */
   annotationAt(point: { readonly x: number; readonly y: number }): string | null {
-    const pixel = [point.x, point.y];
-    let best: { id: string; area: number } | null = null;
-    this.map.forEachFeatureAtPixel(
-      pixel,
-      (feature) => {
-        const id = String(feature.getId());
-        const area = this.features.get(id)?.from.area_m2 ?? 0;
-        if (best === null || area < best.area) best = { id, area };
-      },
-      { hitTolerance: HIT_PX, layerFilter: (layer) => layer.getSource() === this.shapes },
-    );
-    return (best as { id: string } | null)?.id ?? null;
+    const coordinate = this.map.getCoordinateFromPixel([point.x, point.y]) as number[] | null;
+    const resolution = this.map.getView().getResolution();
+    if (coordinate === null || resolution === undefined) return null;
+    let best: string | null = null;
+    let least = Infinity;
+    const reach = HIT_PX * resolution;
+    this.shapes.forEachFeatureInExtent(buffer(boundingExtent([coordinate]), reach), (feature) => {
+      const id = String(feature.getId());
+      const area = this.features.get(id)?.from.area_m2 ?? 0;
+      if (area >= least || !near(feature.getGeometry(), coordinate, reach)) return;
+      best = id;
+      least = area;
+    });
+    return best;
   }
 
   private draw(): void {
@@ -247,7 +251,8 @@ export class MapEngine implements MapPort {
       colour: state.classes.find((one) => one.id === annotation.label_class)?.colour ?? "#868e96",
       status: annotation.status,
       selected: state.selected === id,
-      sizePx: Math.min(east - west, north - south) / resolution,
+      sizePx:
+        (annotation.geometry.type.endsWith("Polygon") ? Math.min : Math.max)(east - west, north - south) / resolution,
     });
   }
 
@@ -307,4 +312,11 @@ export class MapEngine implements MapPort {
     }, TICK_MS);
     return () => clearInterval(timer);
   }
+}
+
+function near(geometry: Geometry | undefined, coordinate: number[], reach: number): boolean {
+  if (geometry === undefined) return false;
+  if (geometry.intersectsCoordinate(coordinate)) return true;
+  const [x = Infinity, y = Infinity] = geometry.getClosestPoint(coordinate);
+  return Math.hypot(x - (coordinate[0] ?? 0), y - (coordinate[1] ?? 0)) <= reach;
 }

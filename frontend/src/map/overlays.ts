@@ -4,9 +4,12 @@ import LineString from "ol/geom/LineString";
 import Point from "ol/geom/Point";
 import Polygon from "ol/geom/Polygon";
 import type VectorSource from "ol/source/Vector";
+import type Style from "ol/style/Style";
 import type { StyleLike } from "ol/style/Style";
+import type { Geometry } from "../geo/geometry";
 import type { LonLat } from "../geo/lonlat";
 import { edgesOf, verticesOf } from "../geo/shapes";
+import { EDGE_PX } from "../tools/tool";
 import type { Presence } from "../protocol/socket";
 import type { Draft, State } from "../store/state";
 import { mapFromLonLat, mapGeometry } from "./projection";
@@ -55,7 +58,7 @@ export function drawDraft(source: VectorSource, state: State, now: number): void
   const anchor = anchorOf(draft);
   if (anchor === null || (draft.phase !== "waiting" && draft.phase !== "encoding")) return;
   const seconds = draft.readyAt === null ? null : Math.max(0, Math.ceil((draft.readyAt - now) / 1000));
-  const style = seconds === null ? pulseStyle(now) : countdownStyle(seconds);
+  const style = seconds === null ? pulseStyle(now) : countdownStyle(seconds, now);
   source.addFeature(styled(new Feature(new Point(mapFromLonLat(anchor))), style));
 }
 
@@ -83,14 +86,18 @@ export function drawSketch(source: VectorSource, state: State): void {
     editing?.geometry ?? (tool === "edit" && selected !== null ? annotations.get(selected)?.geometry : undefined);
   if (shown === undefined) return;
   const feature = new Feature(mapGeometry(shown));
-  const vertices = verticesOf(shown).map(({ position }) => mapFromLonLat(position));
-  const middles = edgesOf(shown).map(({ from, to }) => {
-    const [ax, ay] = mapFromLonLat(from);
-    const [bx, by] = mapFromLonLat(to);
-    return [(ax + bx) / 2, (ay + by) / 2];
-  });
-  feature.setStyle([...draftStyle, ...(tool === "edit" ? vertexStyles(vertices, middles) : [])]);
+  feature.setStyle(tool === "edit" ? editStyle(shown) : draftStyle);
   source.addFeature(feature);
+}
+
+function editStyle(shown: Geometry): (feature: unknown, resolution: number) => Style[] {
+  const vertices = verticesOf(shown).map(({ position }) => mapFromLonLat(position));
+  const edges = edgesOf(shown).map(({ from, to }) => [mapFromLonLat(from), mapFromLonLat(to)] as const);
+  return (_, resolution) => {
+    const long = edges.filter(([a, b]) => Math.hypot(b[0] - a[0], b[1] - a[1]) >= EDGE_PX * resolution);
+    const middles = long.map(([a, b]) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]);
+    return [...draftStyle, ...vertexStyles(vertices, middles)];
+  };
 }
 
 export function drawPresence(source: VectorSource, state: State): void {

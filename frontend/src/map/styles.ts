@@ -1,6 +1,5 @@
 /** How shapes look: readable over vegetation, soil and roofs; status by mark and line as well as by colour. */
-import { MultiPoint, type Geometry } from "ol/geom";
-import Point from "ol/geom/Point";
+import { LineString, MultiPoint, MultiPolygon, Point, Polygon, type Geometry } from "ol/geom";
 import { getCenter } from "ol/extent";
 import { Circle, Fill, RegularShape, Stroke, Style, Text } from "ol/style";
 import type { AnnotationStatus } from "../protocol/entities";
@@ -21,7 +20,9 @@ const DASHES: Readonly<Record<AnnotationStatus, number[] | undefined>> = {
   changes_requested: [1, 5],
 };
 const MARK_FROM_PX = 26;
+const CASING_FROM_PX = 14;
 const PULSE_MS = 900;
+const TURN_MS = 700;
 
 export interface Look {
   readonly colour: string;
@@ -32,29 +33,37 @@ export interface Look {
 
 const kept = new Map<string, Style[]>();
 
-/** Styles are made once for each look; a mark only where the shape is large enough to carry it. */
+type Detail = "speck" | "line" | "marked";
+
+/** Styles are made once for each look; casing and mark only where the shape is large enough to carry them. */
 export function annotationStyle(look: Look): Style[] {
-  const marked = look.sizePx >= MARK_FROM_PX;
-  const key = `${look.colour} ${look.status} ${look.selected} ${marked}`;
+  const { colour, status, selected, sizePx } = look;
+  const detail = sizePx >= MARK_FROM_PX ? "marked" : sizePx >= CASING_FROM_PX || selected ? "line" : "speck";
+  const key = `${colour} ${status} ${selected} ${detail}`;
   let styles = kept.get(key);
   if (styles === undefined) {
-    styles = makeAnnotationStyle(look, marked);
+    styles = makeAnnotationStyle(look, detail);
     kept.set(key, styles);
   }
   return styles;
 }
 
-function makeAnnotationStyle({ colour, status, selected }: Look, marked: boolean): Style[] {
+function makeAnnotationStyle({ colour, status, selected }: Look, detail: Detail): Style[] {
+  if (detail === "speck") {
+    const stroke = new Stroke({ color: colour, width: 1.25 });
+    return [new Style({ stroke, fill: new Fill({ color: withAlpha(colour, 0.35) }) })];
+  }
   const dash = DASHES[status];
-  const width = selected ? 3 : 2;
+  const width = selected ? 2.5 : 2;
   const styles = [
     new Style({
-      stroke: new Stroke({ color: selected ? "#ffffff" : CASING, width: width + 2 }),
+      stroke: new Stroke({ color: CASING, width: width + 2 }),
       fill: new Fill({ color: withAlpha(colour, selected ? 0.32 : 0.18) }),
     }),
     new Style({ stroke: new Stroke({ color: colour, width, ...(dash === undefined ? {} : { lineDash: dash }) }) }),
   ];
-  if (marked) {
+  if (selected) styles.unshift(new Style({ stroke: new Stroke({ color: ACCENT, width: width + 6 }) }));
+  if (detail === "marked") {
     styles.push(
       new Style({
         geometry: (feature) => inner(feature.getGeometry() as Geometry | undefined),
@@ -97,13 +106,13 @@ export const sketchStyle = [
   }),
 ];
 
-/** Vertices of the shape being edited, and a small mark in the middle of each edge. */
+/** Vertices of the shape being edited, and a small mark in the middle of each edge that is long enough to be taken. */
 export function vertexStyles(vertices: number[][], middles: number[][]): Style[] {
   return [
     new Style({
       geometry: new MultiPoint(middles),
       image: new Circle({
-        radius: 3,
+        radius: 3.5,
         fill: new Fill({ color: "rgba(255,255,255,0.7)" }),
         stroke: new Stroke({ color: SHADE, width: 1 }),
       }),
@@ -138,8 +147,7 @@ export function promptStyle(label: 0 | 1): Style {
 
 /** A ring that swells and fades while the answer is on its way; it stands still for those who want no motion. */
 export function pulseStyle(now: number): Style {
-  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const beat = still ? 0.4 : (now % PULSE_MS) / PULSE_MS;
+  const beat = reducedMotion() ? 0.4 : (now % PULSE_MS) / PULSE_MS;
   return new Style({
     image: new Circle({
       radius: 8 + 10 * beat,
@@ -148,17 +156,25 @@ export function pulseStyle(now: number): Style {
   });
 }
 
-/** The ring around a point whose window is being encoded, with the seconds to go. */
-export function countdownStyle(seconds: number): Style {
+/** The ring around a point whose window is being encoded; with the seconds to go, as long as there are any. */
+export function countdownStyle(seconds: number, now: number): Style {
+  const turn = reducedMotion() ? 0 : ((now % TURN_MS) / TURN_MS) * 16;
   return new Style({
-    image: new Circle({ radius: 16, stroke: new Stroke({ color: ACCENT, width: 3, lineDash: [10, 6] }) }),
-    text: new Text({
-      text: `${seconds} s`,
-      offsetY: -26,
-      font: "600 12px system-ui, sans-serif",
-      fill: new Fill({ color: "#ffffff" }),
-      stroke: new Stroke({ color: SHADE, width: 3 }),
+    image: new Circle({
+      radius: 16,
+      stroke: new Stroke({ color: ACCENT, width: 3, lineDash: [10, 6], lineDashOffset: -turn }),
     }),
+    ...(seconds <= 0
+      ? {}
+      : {
+          text: new Text({
+            text: `${seconds} s`,
+            offsetY: -26,
+            font: "600 12px system-ui, sans-serif",
+            fill: new Fill({ color: "#ffffff" }),
+            stroke: new Stroke({ color: SHADE, width: 3 }),
+          }),
+        }),
   });
 }
 
@@ -202,8 +218,16 @@ export function teammateStyle(colour: string, initial: string): Style[] {
   ];
 }
 
+/** A place on the shape itself: the middle of its box may lie beside it. */
 function inner(geometry: Geometry | undefined): Geometry | undefined {
+  if (geometry instanceof Polygon) return geometry.getInteriorPoint();
+  if (geometry instanceof MultiPolygon) return geometry.getInteriorPoints().getPoint(0) ?? undefined;
+  if (geometry instanceof LineString) return new Point(geometry.getCoordinateAt(0.5));
   return geometry === undefined ? undefined : new Point(getCenter(geometry.getExtent()));
+}
+
+function reducedMotion(): boolean {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
 function withAlpha(colour: string, alpha: number): string {

@@ -103,10 +103,10 @@ export class Conversation {
           phase: "encoding",
           readyAt: Date.now() + message.seconds * 1000,
         });
-        this.unwatch();
+        this.watch(message.promptSeq, message.seconds * 1000 + NO_ANSWER_MS);
         break;
       case "suggestion.failed":
-        this.unwatch();
+        this.unwatch(message.promptSeq);
         this.change(message.promptSeq, { phase: "failed", problem: message.error.message });
         break;
       default:
@@ -142,16 +142,19 @@ export class Conversation {
     const asked: Draft = { ...draft, promptSeq: this.promptSeq, phase: "waiting", problem: null, readyAt: null };
     this.store.set({ draft: asked });
     this.send(submit(asked, this.promptSeq, asked.points, asked.box, false));
-    this.watch();
+    this.watch(this.promptSeq, NO_ANSWER_MS);
   }
 
   /** An answer that never comes, though the connection stands, is asked for again. */
-  private watch(): void {
+  private watch(promptSeq: number, ms: number): void {
+    if (promptSeq !== this.store.get().draft?.promptSeq) return;
     this.unwatch();
-    this.watchdog = setTimeout(() => this.resume(), NO_ANSWER_MS);
+    this.watchdog = setTimeout(() => this.resume(), ms);
   }
 
-  private unwatch(): void {
+  /** A late answer to older prompts leaves the newest ones watched. */
+  private unwatch(promptSeq?: number): void {
+    if (promptSeq !== undefined && promptSeq !== this.store.get().draft?.promptSeq) return;
     if (this.watchdog !== null) clearTimeout(this.watchdog);
     this.watchdog = null;
   }
@@ -161,6 +164,7 @@ export class Conversation {
     const at = this.hoverWaiting;
     this.hoverTimer = null;
     if (at === null || activeRaster === null) return;
+    if (draft !== null && (draft.phase === "waiting" || draft.phase === "encoding")) return;
     this.hoverWaiting = null;
     this.promptSeq += 1;
     this.hoverSeq = this.promptSeq;
@@ -179,7 +183,7 @@ export class Conversation {
 
   private show(message: SuggestionMessage): void {
     const candidates = message.candidates.map(candidateOf);
-    this.unwatch();
+    this.unwatch(message.promptSeq);
     this.change(message.promptSeq, {
       phase: candidates.length > 0 ? "shown" : "failed",
       candidates,

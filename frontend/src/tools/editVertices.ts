@@ -3,11 +3,11 @@ import { mayEdit, notify, type Context } from "../commands/context";
 import { changeGeometry, deleteAnnotation } from "../commands/edit";
 import { chooseTool, select } from "../commands/view";
 import type { Geometry } from "../geo/geometry";
-import type { LonLat } from "../geo/lonlat";
+import type { LonLat, ScreenPoint } from "../geo/lonlat";
 import { edgesOf, insertVertex, moveVertex, removeVertex, verticesOf, type VertexPath } from "../geo/shapes";
 import type { Annotation } from "../protocol/entities";
 import { crossesItself } from "../geo/crossing";
-import { GRAB_PX, distance, nearestVertex, type MapPort, type Pointer, type Tool } from "./tool";
+import { EDGE_PX, GRAB_PX, distance, nearestVertex, type MapPort, type Pointer, type Tool } from "./tool";
 
 const SNAP_PX = 9;
 const SNAP_CANDIDATES = 400;
@@ -48,9 +48,10 @@ export function editVertices(context: Context, map: MapPort): Tool {
         held = { base, at: vertex.at, geometry: base.geometry, moved: false };
         return true;
       }
-      const edge = edgesOf(base.geometry).find(
-        ({ from, to }) => distance(middle(map, from, to), pointer.screen) <= GRAB_PX,
-      );
+      const edge = edgesOf(base.geometry).find(({ from, to }) => {
+        const [a, b] = [map.toScreen(from), map.toScreen(to)];
+        return distance(a, b) >= EDGE_PX && distance(middle(a, b), pointer.screen) <= GRAB_PX;
+      });
       if (edge === undefined) return false;
       const at = { ...edge.at, index: edge.at.index + 1 };
       held = { base, at, geometry: insertVertex(base.geometry, edge.at, pointer.lonlat), moved: true };
@@ -111,8 +112,6 @@ function snapped(context: Context, map: MapPort, pointer: Pointer, own: string):
   return nearestVertex(map, near, pointer.screen, SNAP_PX)?.position ?? pointer.lonlat;
 }
 
-function middle(map: MapPort, from: LonLat, to: LonLat): { x: number; y: number } {
-  const a = map.toScreen(from);
-  const b = map.toScreen(to);
+function middle(a: ScreenPoint, b: ScreenPoint): ScreenPoint {
   return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
 }

@@ -40,6 +40,8 @@ export interface Tool {
 export type ToolMaker = (context: Context, map: MapPort) => Tool;
 
 export const GRAB_PX = 10;
+/** Edges shorter than this on the screen carry no handle in their middle. */
+export const EDGE_PX = 28;
 
 export function distance(a: ScreenPoint, b: ScreenPoint): number {
   return Math.hypot(a.x - b.x, a.y - b.y);
