@@ -7,7 +7,7 @@ export const people = {
     username: "User name",
     password: "Password",
     submit: "Sign in",
-    demo: "This is a demo on your own machine. Look around as",
+    demo: "This is the demo. Look around as",
     noAccount: "No account? A project owner can send you an invitation link.",
     help: "How it works",
   },
