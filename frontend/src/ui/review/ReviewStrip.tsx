@@ -183,7 +183,7 @@ function FilterControls({ filter, onChange }: FilterControlsProps) {
     <Group gap={4} wrap="nowrap">
       <Select
         size="xs"
-        w={148}
+        w={168}
         aria-label={t("review.status")}
         data={STATUSES.map((status) => ({ value: status, label: t(`status.${status}`) }))}
         value={filter.status}
