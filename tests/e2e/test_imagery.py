@@ -8,7 +8,7 @@ import pytest
 from affine import Affine
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import shoot
+from tests.support.browser import shoot
 from tests.support.rasters import make_tif
 
 SLOW = 60_000

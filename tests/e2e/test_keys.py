@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pyproj import Geod
 
-from tests.e2e.conftest import annotations, at, open_project, saved, shoot
+from tests.support.browser import annotations, at, open_project, saved, shoot
 
 
 def test_a_drawn_polygon_is_undone_and_redone_by_keys(sign_in: Callable[..., Page]) -> None:

@@ -20,7 +20,7 @@ from ml.decode import OnnxDecoder, PromptSet
 from ml.encode import OnnxEncoder
 from ml.frames import RasterFrame
 from ml.models import choose_model
-from tests.e2e.conftest import annotations, click_map, open_project, saved, shoot
+from tests.support.browser import annotations, click_map, open_project, saved, shoot
 from tests.support.server import ROOT
 
 CALIBRATION = ROOT / "fixtures" / "calibration"

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Watch, annotations, open_project, saved, shoot
+from tests.support.browser import Watch, annotations, open_project, saved, shoot
 from tests.support.server import Stack
 
 HAS_CLASS = "([id, wanted]) => edgewise.state().annotations.get(id)?.label_class === wanted"

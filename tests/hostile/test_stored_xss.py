@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page
 
-from tests.e2e.conftest import Watch, chromium, sign_in, stack, watch  # noqa: F401  (fixtures)
+from tests.support.browser import Watch
 from tests.support.server import Stack
 
 RUN = "window.__ran=1"
@@ -87,8 +87,8 @@ print(project.id)
 
 @pytest.mark.timeout(300)
 def test_forty_payloads_in_every_text_stay_texts(
-    stack: Stack,  # noqa: F811
-    sign_in: Callable[..., Page],  # noqa: F811
+    stack: Stack,
+    sign_in: Callable[..., Page],
 ) -> None:
     assert len(PAYLOADS) >= 40
     project = stack.python(SETUP, json.dumps(PAYLOADS)).splitlines()[-1]
@@ -120,9 +120,9 @@ def test_forty_payloads_in_every_text_stay_texts(
 
 
 def test_the_policy_of_the_page_allows_no_inline_program(
-    stack: Stack,  # noqa: F811
-    sign_in: Callable[..., Page],  # noqa: F811
-    watch: Watch,  # noqa: F811
+    stack: Stack,
+    sign_in: Callable[..., Page],
+    watch: Watch,
 ) -> None:
     page = sign_in("olivia")
     answer = page.goto("/")
@@ -143,8 +143,8 @@ def test_the_policy_of_the_page_allows_no_inline_program(
 
 
 def test_user_files_are_sent_as_downloads_that_no_browser_sniffs(
-    stack: Stack,  # noqa: F811
-    sign_in: Callable[..., Page],  # noqa: F811
+    stack: Stack,
+    sign_in: Callable[..., Page],
 ) -> None:
     page = sign_in("olivia")
     project = page.request.get("/api/projects").json()["projects"][0]["id"]
