@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Geometry } from "./geometry";
 import { bboxOf, type LonLat } from "./lonlat";
+import { crossesItself } from "./crossing";
+import { areaOf, lengthOf } from "./measure";
 import { decodeLine } from "./polyline";
 import {
   edgesOf,
@@ -11,6 +13,7 @@ import {
   polygonOf,
   positionsOf,
   removeVertex,
+  sameGeometry,
   translate,
   verticesOf,
 } from "./shapes";
@@ -145,5 +148,100 @@ describe("a bounding box", () => {
   it("holds all points, and is absent without any", () => {
     expect(bboxOf(positionsOf(square))).toEqual([7, 46, 8, 47]);
     expect(bboxOf([])).toBeNull();
+  });
+});
+
+describe("an outline", () => {
+  const ring = (...points: LonLat[]) => polygonOf(points);
+
+  it("that crosses itself is found, also where it is only a spike", () => {
+    expect(crossesItself(ring([0, 0], [1, 1], [1, 0], [0, 1]))).toBe(true);
+    expect(crossesItself(ring([0, 0], [2, 0], [2, 2], [2, 1], [2, 2.5], [0, 2]))).toBe(true);
+  });
+
+  it("that is simple is not, however it bends", () => {
+    expect(crossesItself(square)).toBe(false);
+    expect(crossesItself(ring([0, 0], [4, 0], [4, 4], [3, 4], [3, 1], [1, 1], [1, 4], [0, 4]))).toBe(false);
+    expect(crossesItself(ring([0, 0], [2, 0], [4, 0], [4, 4], [0, 4]))).toBe(false);
+  });
+
+  it("that cuts its own hole is found", () => {
+    const outer = square.type === "Polygon" ? square.coordinates[0]! : [];
+    const inside = [
+      [7.2, 46.2],
+      [7.4, 46.2],
+      [7.4, 46.4],
+      [7.2, 46.2],
+    ];
+    const across = inside.map(([x = 0, y = 0]) => [x - 0.3, y]);
+    expect(crossesItself({ type: "Polygon", coordinates: [outer, inside] })).toBe(false);
+    expect(crossesItself({ type: "Polygon", coordinates: [outer, across] })).toBe(true);
+  });
+
+  it("of a line may cross itself", () => {
+    const line = lineOf([
+      [0, 0],
+      [1, 1],
+      [1, 0],
+      [0, 1],
+    ]);
+    expect(crossesItself(line)).toBe(false);
+  });
+
+  it("of a thousand random stars is simple, and is not when two far corners are exchanged", () => {
+    let seed = 11;
+    const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+    for (let round = 0; round < 1000; round += 1) {
+      const corners = Array.from({ length: 12 }, (_, index): LonLat => {
+        const [angle, radius] = [(index / 12) * 2 * Math.PI, 0.4 + 0.6 * random()];
+        return [radius * Math.cos(angle), radius * Math.sin(angle)];
+      });
+      expect(crossesItself(polygonOf(corners))).toBe(false);
+      const exchanged = [...corners];
+      [exchanged[2], exchanged[7]] = [corners[7]!, corners[2]!];
+      expect(crossesItself(polygonOf(exchanged))).toBe(true);
+    }
+  });
+});
+
+describe("two geometries", () => {
+  it("are the same when only their rings turn the other way", () => {
+    const turned = polygonOf([
+      [7, 46],
+      [7, 47],
+      [8, 47],
+      [8, 46],
+    ]);
+    expect(sameGeometry(square, turned)).toBe(true);
+    expect(sameGeometry(square, translate(square, [1e-9, 0]))).toBe(false);
+    expect(sameGeometry(square, { type: "Point", coordinates: [7, 46] })).toBe(false);
+  });
+});
+
+describe("measuring", () => {
+  it("is on the ellipsoid: a degree of latitude and of longitude, as WGS 84 has them", () => {
+    const north = lengthOf([
+      [0, 0],
+      [0, 1],
+    ]);
+    const east = lengthOf([
+      [0, 0],
+      [1, 0],
+    ]);
+    expect(north).toBeCloseTo(110_574.389, 2);
+    expect(east).toBeCloseTo(111_319.491, 2);
+  });
+
+  it("of a ring comes back to its beginning, and its area does not depend on how it turns", () => {
+    const corners: LonLat[] = [
+      [0, 0],
+      [0.01, 0],
+      [0.01, 0.01],
+      [0, 0.01],
+    ];
+    const [width, height] = [1113.1949, 1105.7428];
+    expect(Math.abs(lengthOf(corners, true) - 2 * (width + height))).toBeLessThan(0.01);
+    expect(Math.abs(areaOf(corners) - width * height)).toBeLessThan(1);
+    expect(areaOf([...corners].reverse())).toBeCloseTo(areaOf(corners), 3);
   });
 });

@@ -46,6 +46,7 @@ export class MapEngine implements MapPort {
     this.toolbox = new Toolbox(session.context, this);
     this.interaction = new ToolInteraction(this.toolbox);
     this.map = new OlMap({
+      moveTolerance: 3,
       controls: [],
       interactions: mapInteractions().extend([this.interaction]),
       view: new View({ center: [0, 0], zoom: 2, maxZoom: MAX_ZOOM, constrainResolution: false }),

@@ -7,13 +7,18 @@ import { noModifierKeys, primaryAction } from "ol/events/condition";
 import DragPan from "ol/interaction/DragPan";
 import Interaction from "ol/interaction/Interaction";
 import { defaults } from "ol/interaction/defaults";
-import type { Pointer } from "../tools/tool";
+import type { ScreenPoint } from "../geo/lonlat";
+import { distance, type Pointer } from "../tools/tool";
 import type { Toolbox } from "../tools/toolbox";
 import { lonLatFromMap } from "./projection";
+
+const DOUBLE_MS = 350;
+const DOUBLE_PX = 5;
 
 export class ToolInteraction extends Interaction {
   private captured = false;
   private last: Pointer | null = null;
+  private clicked: { readonly screen: ScreenPoint; readonly at: number } | null = null;
   /** While Space is held, every drag pans. */
   panning = false;
 
@@ -26,6 +31,16 @@ export class ToolInteraction extends Interaction {
     if (this.last === null || this.captured) return;
     this.last = { ...this.last, ...keys };
     this.toolbox.active.move?.(this.last);
+  }
+
+  /** The map library takes any two quick clicks for a double one, however far apart: corners set in haste are not. */
+  private click(pointer: Pointer, at: number): void {
+    const { clicked } = this;
+    const double =
+      clicked !== null && at - clicked.at <= DOUBLE_MS && distance(clicked.screen, pointer.screen) <= DOUBLE_PX;
+    this.clicked = double ? null : { screen: pointer.screen, at };
+    this.toolbox.active.click?.(pointer);
+    if (double) this.toolbox.active.doubleClick?.(pointer);
   }
 
   override handleEvent(event: MapBrowserEvent): boolean {
@@ -47,11 +62,8 @@ export class ToolInteraction extends Interaction {
         tool.up?.(pointer);
         return false;
       case "click":
-        if (!this.panning && original.button === 0) tool.click?.(pointer);
+        if (!this.panning && original.button === 0) this.click(pointer, original.timeStamp);
         return true;
-      case "dblclick":
-        tool.doubleClick?.(pointer);
-        return false;
       case "pointermove":
         this.last = pointer;
         tool.move?.(pointer);

@@ -79,6 +79,29 @@ describe("an event", () => {
     expect(state.members).toEqual([]);
   });
 
+  it("that removes a raster leaves its annotations without one, as the server does", () => {
+    const raster = exampleRaster();
+    let state = apply(start, event(5, "raster.created", { raster }));
+    state = apply(state, event(6, "annotation.created", { annotation: { ...shape, raster: raster.id } }));
+    state = apply(state, event(7, "raster.deleted", { id: raster.id }));
+    expect([state.rasters, state.annotations.get(id)?.raster, state.confirmed.get(id)?.raster]).toEqual([
+      [],
+      null,
+      null,
+    ]);
+  });
+
+  it("about one member keeps the others where they are", () => {
+    const members = ["a1", "a3"].map((end) => ({
+      user: exampleUser({ id: `00000000-0000-4000-8000-0000000000${end}` }),
+      role: "viewer" as const,
+      joined_at: "2026-05-10T10:00:00Z",
+    }));
+    const member = { ...members[0]!, role: "owner" as const };
+    const after = apply({ ...start, members }, event(5, "member.changed", { member }));
+    expect(after.members).toEqual([member, members[1]]);
+  });
+
   it("of an unknown kind only counts", () => {
     expect(apply(start, event(5, "moon.landed", {}))).toEqual({ ...start, seq: 5 });
   });
@@ -198,5 +221,48 @@ describe("two changes that meet", () => {
       ["b", 6],
       ["c", 7],
     ]);
+  });
+});
+
+describe("however events, answers and repetitions interleave", () => {
+  let seed = 5;
+  const random = (below: number) => (seed = (seed * 16807) % 2147483647) % below;
+
+  it("the state ends as a fresh fetch would have it", () => {
+    for (let round = 0; round < 200; round += 1) {
+      // What happened: three shapes, each changed, deleted and brought back at random.
+      const rows = new Map<string, Annotation>();
+      const story: ProjectEvent[] = [];
+      for (let seq = 1; seq <= 25; seq += 1) {
+        const which = `00000000-0000-4000-8000-0000000000d${random(3)}`;
+        const old = rows.get(which);
+        const row: Annotation =
+          old === undefined
+            ? { ...shape, id: which, version: 1 }
+            : { ...old, version: old.version + 1, area_m2: seq, deleted: random(4) === 0 };
+        rows.set(which, row);
+        story.push(event(seq, "annotation.updated", { annotation: row }));
+      }
+      // How it is heard: answers before, between and after the events, events again and again, and some fetched once more.
+      let state: State = EMPTY;
+      let next = 0;
+      while (next < story.length) {
+        const any = story[random(story.length)]!;
+        switch (random(4)) {
+          case 0:
+            state = confirm(state, any.data["annotation"] as Annotation);
+            break;
+          case 1:
+            state = story.slice(random(story.length), next).reduce(apply, state);
+            break;
+          default:
+            state = apply(state, story[next]!);
+            next += 1;
+        }
+      }
+      const fresh = [...rows.values()].filter((row) => !row.deleted).map((row) => [row.id, row] as const);
+      expect(new Map(state.annotations)).toEqual(new Map(fresh));
+      expect(state.seq).toBe(25);
+    }
   });
 });

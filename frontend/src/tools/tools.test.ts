@@ -1,57 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Context } from "../commands/context";
-import type { LonLat } from "../geo/lonlat";
-import { exampleAnnotation, exampleClass, exampleRaster, exampleUser } from "../protocol/examples";
-import { Conversation } from "../segment/conversation";
-import { confirm } from "../store/apply";
-import type { Op, State } from "../store/state";
-import { Store } from "../store/store";
-import type { MapPort, Pointer } from "./tool";
-import { Toolbox } from "./toolbox";
-
-const me = exampleUser();
-const shape = exampleAnnotation({ status: "draft" });
-
-/** One degree is a thousand pixels, north up, from 7 E 47 N. */
-const map: MapPort & { under: string | null } = {
-  under: null,
-  toScreen: ([lon, lat]) => ({ x: (lon - 7) * 1000, y: (47 - lat) * 1000 }),
-  toLonLat: ({ x, y }): LonLat => [7 + x / 1000, 47 - y / 1000],
-  annotationAt: () => map.under,
-};
-
-function open(change: Partial<State> = {}) {
-  map.under = null;
-  const store = new Store();
-  const conversation = new Conversation(store, () => true);
-  const ops: Op[] = [];
-  const context: Context = {
-    store,
-    conversation,
-    save: (op) => {
-      ops.push(op);
-      store.addOp(op);
-    },
-  };
-  store.set({
-    loaded: true,
-    projectId: shape.project,
-    me,
-    role: "annotator",
-    activeRaster: exampleRaster().id,
-    classes: [exampleClass(), exampleClass({ id: "field", name: "Field", digit: 2 })],
-    ...change,
-  });
-  store.update((state) => confirm(state, shape));
-  const toolbox = new Toolbox(context, map);
-  const press = (key: string, more: { ctrl?: boolean; shift?: boolean } = {}) =>
-    toolbox.press({ key, ctrl: false, shift: false, ...more });
-  return { store, conversation, ops, toolbox, press };
-}
-
-function at(x: number, y: number, more: Partial<Pointer> = {}): Pointer {
-  return { screen: { x, y }, lonlat: map.toLonLat({ x, y }), shift: false, alt: false, secondary: false, ...more };
-}
+import { exampleClass } from "../protocol/examples";
+import type { Store } from "../store/store";
+import { at, map, open, shape } from "./testing";
 
 /** An answer of the model, as the conversation lays it into the state. */
 function answer(store: Store): void {
@@ -166,85 +116,6 @@ describe("smart click", () => {
   });
 });
 
-describe("drawing", () => {
-  it("makes a polygon of three corners and Enter, and not of two", () => {
-    const { press, toolbox, ops, store } = open();
-    press("p");
-    toolbox.active.click?.(at(0, 0));
-    toolbox.active.click?.(at(100, 0));
-    press("Enter");
-    expect(ops).toEqual([]);
-    toolbox.active.click?.(at(100, 100));
-    press("Enter");
-    expect(ops).toHaveLength(1);
-    const op = ops[0]!;
-    expect(op.kind === "create" && op.value.geometry).toMatchObject({ type: "Polygon" });
-    expect(op.kind === "create" && op.value.provenance.kind).toBe("drawn");
-    expect(store.get().sketch).toBeNull();
-  });
-
-  it("closes with a click on the first corner", () => {
-    const { press, toolbox, ops } = open();
-    press("p");
-    for (const [x, y] of [
-      [0, 0],
-      [100, 0],
-      [100, 100],
-      [4, 3],
-    ] as const) {
-      toolbox.active.click?.(at(x, y));
-    }
-    expect(ops).toHaveLength(1);
-  });
-
-  it("takes the last corner back with Z and everything with Esc", () => {
-    const { press, toolbox, store } = open();
-    press("p");
-    toolbox.active.click?.(at(0, 0));
-    toolbox.active.click?.(at(100, 0));
-    press("z");
-    expect(store.get().sketch?.points).toHaveLength(1);
-    press("Escape");
-    expect(store.get().sketch).toBeNull();
-  });
-
-  it("of a line needs a line class", () => {
-    const { press, toolbox, ops } = open();
-    press("l");
-    toolbox.active.click?.(at(0, 0));
-    toolbox.active.click?.(at(100, 0));
-    press("Enter");
-    expect(ops).toEqual([]);
-  });
-});
-
-describe("editing vertices", () => {
-  it("moves the one that is dragged, as one change", () => {
-    const { press, toolbox, ops } = open({ selected: shape.id });
-    press("e");
-    const corner = map.toScreen([7.001, 46.001]);
-    toolbox.active.down?.(at(corner.x + 2, corner.y));
-    toolbox.active.drag?.(at(50, 900, { alt: true }));
-    toolbox.active.drag?.(at(60, 910, { alt: true }));
-    toolbox.active.up?.(at(60, 910, { alt: true }));
-    expect(ops).toHaveLength(1);
-    const op = ops[0]!;
-    expect(JSON.stringify(op.kind === "edit" && op.fields.geometry)).toContain("[7.06,46.09]");
-    expect(op.kind === "edit" && op.before.geometry).toEqual(shape.geometry);
-  });
-
-  it("leaves a shape alone that the user may not change", () => {
-    const accepted = { ...shape, version: 2, status: "accepted" as const };
-    const { press, toolbox, ops, store } = open({ selected: shape.id });
-    store.update((state) => confirm(state, accepted));
-    press("e");
-    const corner = map.toScreen([7.001, 46.001]);
-    expect(toolbox.active.down?.(at(corner.x, corner.y))).toBe(false);
-    expect(press("Delete")).toBe(false);
-    expect(ops).toEqual([]);
-  });
-});
-
 describe("select", () => {
   it("picks what is under the pointer, and lets go beside it", () => {
     const { toolbox, store } = open();
@@ -317,4 +188,14 @@ it("one tool is left before the next is entered", () => {
   clear.mockClear();
   store.set({ tool: "polygon" });
   expect(clear).toHaveBeenCalled();
+});
+
+describe("the shape just accepted", () => {
+  it("is removed with Delete and let go with Esc, without leaving smart click", () => {
+    const { press, store, ops } = open({ selected: shape.id });
+    press("s");
+    expect([press("Escape"), store.get().selected, press("Escape")]).toEqual([true, null, false]);
+    store.set({ selected: shape.id });
+    expect([press("Delete"), ops.map((op) => op.kind), store.get().tool]).toEqual([true, ["delete"], "click"]);
+  });
 });
