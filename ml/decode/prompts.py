@@ -1,5 +1,6 @@
 """What is asked of the decoder, and in which order its answers are offered."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,8 @@ class PromptSet:
             raise PromptError("no point and no box")
         if not np.isfinite(self.points).all() or not set(self.labels.tolist()) <= {0, 1}:
             raise PromptError("points are finite and labels are 1 or 0")
+        if self.box is not None and not _has_inside(self.box):
+            raise PromptError("a box goes from its least to its greatest corner")
 
     def tokens(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Coordinates (1, N, 2) and labels (1, N) as SAM takes them: box corners first, then the points.
@@ -71,6 +74,11 @@ def rank_candidates(
     else:
         order = by_score
     return tuple(Candidate(masks[index], float(np.clip(scores[index], 0, 1)), index) for index in order)
+
+
+def _has_inside(box: tuple[float, float, float, float]) -> bool:
+    x_min, y_min, x_max, y_max = box
+    return all(map(math.isfinite, box)) and x_min < x_max and y_min < y_max
 
 
 def _specific(prompts: PromptSet) -> bool:

@@ -22,6 +22,8 @@ MIN_HOLE_SHARE = 0.002  # of its part
 MAX_VERTICES = 160  # beyond it the tolerance is raised: nobody edits more by hand, and an answer stays small
 MAX_TOLERANCE_PX = 4.0
 
+NOWHERE = -32.0  # as sure a no as SAM's own feedback can be
+
 Ring = npt.NDArray[np.float64]
 
 
@@ -42,7 +44,8 @@ def polygon_from_logits(
     simplification (Douglas-Peucker) is in raster pixels; it shrinks for small objects (2 % of the side) and grows
     up to 4 px (2 % of the side of large ones) for outlines of more than `max_vertices`.
     """
-    parts = _kept_parts(_rings(logits, window), np.asarray(points, dtype=np.float64).reshape(-1, 2))
+    known = _within_raster(logits, window, width, height)
+    parts = _kept_parts(_rings(known, window), np.asarray(points, dtype=np.float64).reshape(-1, 2))
     if not parts:
         return None
     simple = _simplified(parts, simplify_px, max_vertices)
@@ -51,10 +54,20 @@ def polygon_from_logits(
     return _polygons_only(simple)
 
 
-def _rings(logits: npt.NDArray[np.float32], window: Window) -> list[list[Ring]]:
+def _within_raster(logits: npt.NDArray[np.float32], window: Window, width: int, height: int) -> npt.NDArray[np.float64]:
+    """The logits with nothing beyond the raster, where the window is padding; one cell more, to be cut off later."""
+    known = logits.astype(np.float64)
+    cells = logits.shape[0] / window.size
+    cols, rows = math.ceil((width - window.col) * cells) + 1, math.ceil((height - window.row) * cells) + 1
+    known[max(rows, 0) :] = NOWHERE
+    known[:, max(cols, 0) :] = NOWHERE
+    return known
+
+
+def _rings(logits: npt.NDArray[np.float64], window: Window) -> list[list[Ring]]:
     """Each outline with its holes, in pixel coordinates. A mask at the window's side is closed along that side."""
     cell = MODEL_SIZE / logits.shape[0]
-    padded = np.pad(logits.astype(np.float64), 1, mode="edge")
+    padded = np.pad(logits, 1, mode="edge")
     generator = contourpy.contour_generator(z=padded, fill_type=contourpy.FillType.OuterOffset)
     filled: Any = generator.filled(0.0, np.inf)
     found = []
