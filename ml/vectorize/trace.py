@@ -42,7 +42,7 @@ def polygon_from_logits(
     `logits` (n, n) cover the window; above 0 is inside. `points` (N, 2), raster pixels, are the positive prompts:
     the parts that hold them are kept, and every part of at least a twentieth of the largest. The tolerance of the
     simplification (Douglas-Peucker) is in raster pixels; it shrinks for small objects (2 % of the side) and grows
-    up to 4 px (2 % of the side of large ones) for outlines of more than `max_vertices`.
+    up to 4 px (2 % of the side of large ones) for outlines of more than `max_vertices`. At 0 every vertex stays.
     """
     known = _within_raster(logits, window, width, height)
     parts = _kept_parts(_rings(known, window), np.asarray(points, dtype=np.float64).reshape(-1, 2))
@@ -102,7 +102,7 @@ def _simplified(parts: list[Polygon], tolerance: float, max_vertices: int) -> Ba
     fitting = min(tolerance, 0.02 * side)
     whole: BaseGeometry = MultiPolygon(parts) if len(parts) > 1 else parts[0]
     simple = whole
-    while fitting <= max(MAX_TOLERANCE_PX, 0.02 * side):
+    while 0 < fitting <= max(MAX_TOLERANCE_PX, 0.02 * side):
         simple = shapely.simplify(whole, fitting, preserve_topology=True)
         if shapely.get_num_coordinates(simple) <= max_vertices:
             break
