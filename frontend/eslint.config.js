@@ -13,7 +13,7 @@ const MAY_IMPORT = {
   segment: ["store", "protocol", "net", "model", "geo"],
   commands: ["store", "segment", "net", "protocol", "model", "geo"],
   tools: ["commands", "segment", "store", "protocol", "model", "geo"],
-  map: ["tools", "commands", "segment", "store", "protocol", "model", "geo"],
+  map: ["tools", "commands", "segment", "store", "protocol", "model", "geo", "i18n"],
   ui: ["tools", "commands", "segment", "store", "protocol", "model", "geo", "i18n", "net/api", "net/http"],
 };
 const ROOMS = Object.keys(MAY_IMPORT);

@@ -7,8 +7,15 @@ import { atLeast, type Context } from "./context";
 
 const WIDE = 4;
 
-/** Makes a raster the one that is clicked on: shown, with nothing lying over it. */
+/** Makes a raster the one that is clicked on, and shows it. */
 export function openRaster(context: Context, id: string): void {
+  showRaster(context, id);
+  const bbox = context.store.get().rasters.find((raster) => raster.id === id)?.bbox;
+  if (!inView(context, bbox ?? null)) zoomToRaster(context, id);
+}
+
+/** The raster is shown, with nothing lying over it. */
+function showRaster(context: Context, id: string): void {
   const { activeRaster, rasters } = context.store.get();
   if (activeRaster !== id) context.conversation.clear();
   const boxOf = (raster: string) => rasters.find((one) => one.id === raster)?.bbox ?? null;
@@ -20,7 +27,6 @@ export function openRaster(context: Context, id: string): void {
     });
     return { ...state, activeRaster: id, layers };
   });
-  if (!inView(context, boxOf(id))) zoomToRaster(context, id);
 }
 
 export function zoomToRaster(context: Context, id: string): void {
@@ -28,8 +34,12 @@ export function zoomToRaster(context: Context, id: string): void {
   if (bbox !== null && bbox !== undefined) context.store.set({ zoom: { bbox, at: Date.now() } });
 }
 
+/** In review a shape is judged on the raster, and so on the date, that it was made on. */
 export function zoomToAnnotation(context: Context, id: string): void {
+  const { review, layers } = context.store.get();
   const annotation = effective(context.store.get(), id);
+  const made = annotation?.raster ?? null;
+  if (review && made !== null && layers.some((layer) => layer.id === made)) showRaster(context, made);
   const bbox = annotation === undefined ? null : bboxOf(positionsOf(annotation.geometry));
   if (bbox !== null) context.store.set({ zoom: { bbox: withContext(bbox), at: Date.now() } });
 }
@@ -46,7 +56,6 @@ export function select(context: Context, id: string | null): void {
 
 export function chooseTool(context: Context, tool: ToolName): void {
   if (!toolAvailable(context.store.get(), tool)) return;
-  context.conversation.clear();
   context.store.set({ tool, sketch: null, editing: null });
 }
 

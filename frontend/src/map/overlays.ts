@@ -7,6 +7,7 @@ import type VectorSource from "ol/source/Vector";
 import type Style from "ol/style/Style";
 import type { StyleLike } from "ol/style/Style";
 import type { Geometry } from "../geo/geometry";
+import { mayEdit } from "../commands/context";
 import type { LonLat } from "../geo/lonlat";
 import { edgesOf, verticesOf } from "../geo/shapes";
 import { EDGE_PX } from "../tools/tool";
@@ -19,6 +20,7 @@ import {
   otherCandidateStyle,
   presenceStyle,
   previewStyle,
+  promptBoxStyle,
   promptStyle,
   pulseStyle,
   sketchStyle,
@@ -50,7 +52,7 @@ export function drawDraft(source: VectorSource, state: State, now: number): void
       [east, north],
       [west, north],
     ];
-    source.addFeature(styled(ring(corners), usedWindowStyle));
+    source.addFeature(styled(ring(corners), promptBoxStyle));
   }
   for (const { lon, lat, label } of draft.points) {
     source.addFeature(styled(new Feature(new Point(mapFromLonLat([lon, lat]))), promptStyle(label)));
@@ -83,7 +85,10 @@ export function drawSketch(source: VectorSource, state: State): void {
     }
   }
   const shown =
-    editing?.geometry ?? (tool === "edit" && selected !== null ? annotations.get(selected)?.geometry : undefined);
+    editing?.geometry ??
+    (tool === "edit" && selected !== null && mayEdit(state, selected)
+      ? annotations.get(selected)?.geometry
+      : undefined);
   if (shown === undefined) return;
   const feature = new Feature(mapGeometry(shown));
   feature.setStyle(tool === "edit" ? editStyle(shown) : draftStyle);

@@ -91,6 +91,7 @@ export const previewStyle = new Style({
   stroke: new Stroke({ color: "rgba(255,255,255,0.85)", width: 1.5, lineDash: [3, 3] }),
   fill: new Fill({ color: "rgba(255,255,255,0.18)" }),
 });
+export const promptBoxStyle = new Style({ stroke: new Stroke({ color: ACCENT, width: 1.5, lineDash: [5, 4] }) });
 export const usedWindowStyle = new Style({
   stroke: new Stroke({ color: "rgba(61,214,245,0.4)", width: 1, lineDash: [1, 4] }),
 });

@@ -13,6 +13,8 @@ export function smartClick(alwaysBox: boolean): (context: Context, map: MapPort)
   return (context, map) => {
     let from: { lonlat: LonLat; screen: ScreenPoint } | null = null;
     const { conversation, store } = context;
+    // Once there is a box, points make it more exact.
+    const takesPoints = () => !alwaysBox || store.get().draft !== null;
     return {
       cursor: "crosshair",
       down(pointer) {
@@ -33,18 +35,18 @@ export function smartClick(alwaysBox: boolean): (context: Context, map: MapPort)
         if (start === null) return;
         if (distance(start.screen, pointer.screen) >= BOX_PX)
           conversation.setBox(boxOf(corners(map, start.screen, pointer.screen)));
-        else if (!alwaysBox) conversation.addPoint(start.lonlat, pointer.alt ? 0 : 1);
+        else if (takesPoints()) conversation.addPoint(start.lonlat, pointer.alt ? 0 : 1);
       },
       click(pointer) {
-        if (pointer.secondary && !alwaysBox) conversation.addPoint(pointer.lonlat, 0);
+        if (pointer.secondary && takesPoints()) conversation.addPoint(pointer.lonlat, 0);
       },
       move(pointer) {
         if (pointer.shift) conversation.hover(pointer.lonlat);
         else if (store.get().preview !== null) conversation.endHover();
       },
       key: (key) => draftKey(context, key),
-      exit() {
-        conversation.clear();
+      exit(next) {
+        if (next !== "click" && next !== "box") conversation.clear();
       },
     };
   };

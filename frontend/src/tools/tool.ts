@@ -2,6 +2,7 @@
 import type { Context } from "../commands/context";
 import type { LonLat, ScreenPoint } from "../geo/lonlat";
 import type { VertexPath } from "../geo/shapes";
+import type { ToolName } from "../store/state";
 
 export interface Pointer {
   readonly lonlat: LonLat;
@@ -34,7 +35,7 @@ export interface Tool {
   move?(pointer: Pointer): void;
   /** True when the key was for this tool. */
   key?(key: Key): boolean;
-  exit?(): void;
+  exit?(next: ToolName): void;
 }
 
 export type ToolMaker = (context: Context, map: MapPort) => Tool;

@@ -91,6 +91,6 @@ export class Toolbox {
     const old = this.tool;
     this.name = tool;
     this.tool = MAKERS[tool](this.context, this.map);
-    old.exit?.();
+    old.exit?.(tool);
   }
 }

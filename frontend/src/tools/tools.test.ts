@@ -82,6 +82,23 @@ describe("smart click", () => {
     expect([store.get().draft?.points, store.get().sketch]).toEqual([[], null]);
   });
 
+  it("takes no point for a box before there is one, and then makes it more exact; the draft outlives the change of tool", () => {
+    const { store, toolbox, press } = open();
+    press("b");
+    const click = (x: number) => {
+      toolbox.active.down?.(at(x, 50));
+      toolbox.active.up?.(at(x, 50));
+    };
+    click(60);
+    expect(store.get().draft).toBeNull();
+    toolbox.active.down?.(at(20, 40));
+    toolbox.active.up?.(at(100, 100));
+    click(60);
+    press("s");
+    click(70);
+    expect([store.get().draft?.points.length, store.get().draft?.box === null]).toEqual([2, false]);
+  });
+
   it("saves the draft with Enter, with its whole provenance, and is ready for the next", () => {
     const { store, toolbox, press, ops } = open({ activeClass: "field" });
     press("s");
@@ -185,9 +202,9 @@ it("one tool is left before the next is entered", () => {
   const { store, press, conversation } = open();
   const clear = vi.spyOn(conversation, "clear");
   press("s");
-  clear.mockClear();
+  expect(clear).not.toHaveBeenCalled();
   store.set({ tool: "polygon" });
-  expect(clear).toHaveBeenCalled();
+  expect(clear).toHaveBeenCalledOnce();
 });
 
 describe("the shape just accepted", () => {

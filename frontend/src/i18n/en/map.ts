@@ -65,6 +65,7 @@ export const map = {
     area: "Area",
   },
   shell: {
+    map: "Map: arrow keys move it, plus and minus zoom",
     otherProjects: "Other projects",
     noRaster: "No raster",
     noRasterHelp: "No raster is ready to map yet.",
