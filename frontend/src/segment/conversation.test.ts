@@ -109,6 +109,33 @@ describe("the conversation about one object", () => {
     expect(asked()).toHaveLength(2);
   });
 
+  it("asks again when an answer that was announced for later does not come", async () => {
+    const { conversation, asked, draft } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.receive({ type: "suggestion.pending", promptSeq: 1, draft: draft()!.id, seconds: 30 });
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(asked()).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asked()).toHaveLength(2);
+  });
+
+  it("goes on watching for the newest answer when an older one comes late", async () => {
+    const { conversation, asked } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.addPoint([7.1, 46], 1);
+    conversation.receive(suggestion({ promptSeq: 1 }));
+    await vi.advanceTimersByTimeAsync(16_000);
+    expect(asked()).toHaveLength(3);
+  });
+
+  it("asks nothing more once the project is closed", async () => {
+    const { conversation, asked } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.forget();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked()).toHaveLength(1);
+  });
+
   it("takes prompts back one by one, and the draft with the last", () => {
     const { conversation, asked, draft, sent } = open();
     conversation.setBox([7, 46, 7.1, 46.1]);
@@ -157,6 +184,13 @@ describe("a preview under the pointer", () => {
     expect([draft(), store.get().preview?.promptSeq]).toEqual([null, 2]);
     conversation.receive(suggestion({ hover: true, promptSeq: 1 }));
     expect(store.get().preview?.promptSeq).toBe(2);
+  });
+
+  it("waits for the answer to a click", () => {
+    const { conversation, asked } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.hover([7.1, 46]);
+    expect(asked()).toHaveLength(1);
   });
 
   it("ends with the key, and late answers do not bring it back", () => {

@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { exampleAnnotation, exampleRaster } from "../protocol/examples";
+import { Conversation } from "../segment/conversation";
+import { confirm } from "../store/apply";
+import type { State } from "../store/state";
+import { Store } from "../store/store";
+import type { Context } from "./context";
+import { moveLayer, openRaster, zoomToAnnotation } from "./view";
+
+const id = (end: string) => `00000000-0000-4000-8000-0000000000${end}`;
+const autumn = exampleRaster({ id: id("b1") });
+const spring = exampleRaster({ id: id("b2") });
+const elsewhere = exampleRaster({ id: id("b3"), bbox: [10, 50, 10.1, 50.1] });
+const near: State["facts"] = { cursor: null, zoom: 15, metresPerPixel: 1, extent: [7.02, 46.02, 7.06, 46.06] };
+
+function open(change: Partial<State> = {}) {
+  const store = new Store();
+  const context: Context = { store, conversation: new Conversation(store, () => true), save: () => undefined };
+  store.set({
+    rasters: [autumn, spring, elsewhere],
+    activeRaster: autumn.id,
+    layers: [autumn, elsewhere, spring].map((raster) => ({ id: raster.id, visible: true, opacity: 1 })),
+    ...change,
+  });
+  const visible = () => store.get().layers.flatMap((layer) => (layer.visible ? [layer.id] : []));
+  return { store, context, visible };
+}
+
+describe("opening a raster", () => {
+  it("hides what lies over it, and nothing else", () => {
+    const { context, store, visible } = open();
+    openRaster(context, spring.id);
+    expect([visible(), store.get().activeRaster]).toEqual([[elsewhere.id, spring.id], spring.id]);
+    openRaster(context, autumn.id);
+    expect(visible()).toEqual([autumn.id, elsewhere.id, spring.id]);
+  });
+
+  it("of the place one looks at leaves the map where it is", () => {
+    const { context, store } = open({ facts: near });
+    openRaster(context, spring.id);
+    expect(store.get().zoom).toBeNull();
+  });
+
+  it("somewhere else, or seen from far away, goes there", () => {
+    const { context, store } = open({ facts: near });
+    openRaster(context, elsewhere.id);
+    expect(store.get().zoom?.bbox).toEqual(elsewhere.bbox);
+    const far = open({ facts: { ...near, extent: [0, 40, 14.1, 52.1] } });
+    openRaster(far.context, spring.id);
+    expect(far.store.get().zoom?.bbox).toEqual(spring.bbox);
+  });
+});
+
+describe("going to a shape", () => {
+  const shape = exampleAnnotation({ raster: spring.id });
+
+  it("shows it with what surrounds it", () => {
+    const { context, store } = open();
+    store.update((state) => confirm(state, shape));
+    zoomToAnnotation(context, shape.id);
+    const [west, south, east, north] = store.get().zoom!.bbox;
+    expect([west < 7, south < 46, east > 7.001, north > 46.001]).toEqual([true, true, true, true]);
+    expect(store.get().activeRaster).toBe(autumn.id);
+  });
+
+  it("in review shows the raster it was made on, if that is still there", () => {
+    const { context, store, visible } = open({ review: true });
+    store.update((state) => confirm(state, shape));
+    zoomToAnnotation(context, shape.id);
+    expect([store.get().activeRaster, visible().includes(autumn.id)]).toEqual([spring.id, false]);
+    const gone = exampleAnnotation({ id: id("f2"), raster: id("b9") });
+    store.update((state) => confirm(state, gone));
+    zoomToAnnotation(context, gone.id);
+    expect(store.get().activeRaster).toBe(spring.id);
+  });
+});
+
+it("a layer goes up and down within the list, and stops at its ends", () => {
+  const { context, store } = open();
+  const order = () => store.get().layers.map((layer) => layer.id);
+  moveLayer(context, spring.id, 1);
+  expect(order()).toEqual([autumn.id, spring.id, elsewhere.id]);
+  moveLayer(context, spring.id, 1);
+  moveLayer(context, spring.id, 1);
+  expect(order()).toEqual([spring.id, autumn.id, elsewhere.id]);
+  moveLayer(context, spring.id, -1);
+  expect(order()).toEqual([autumn.id, spring.id, elsewhere.id]);
+});
