@@ -16,4 +16,4 @@ class Room(AppConfig):
         from backend.rasters import services as raster_services
 
         raster_selectors.encode_totals.append(selectors.totals)
-        raster_services.on_delete.append(services.delete_files)
+        raster_services.on_delete.append(services.raster_removed)

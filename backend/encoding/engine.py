@@ -40,8 +40,11 @@ def _encoder(model: InstalledModel) -> OnnxEncoder:
 
 
 def encoder() -> OnnxEncoder:
-    """The encoder of the active model; opened at the first use."""
-    return _encoder(active_model())
+    """The encoder of the active model; opened at the first use. Raises `model.not_installed`."""
+    try:
+        return _encoder(active_model())
+    except ModelError as error:
+        raise Unavailable(str(error), code="model.not_installed") from error
 
 
 def encoding_lock() -> threading.Lock:

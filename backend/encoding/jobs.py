@@ -13,32 +13,26 @@ from backend.jobs.models import Job
 from backend.rasters.models import Raster
 from ml.windows import SIZE, STRIDE, Window, plan_windows
 
+COUNTED = {
+    EncodeWindow.State.READY: "done",
+    EncodeWindow.State.FAILED: "failed",
+    EncodeWindow.State.SKIPPED: "skipped",
+}
 WAIT_SECONDS = 0.5
 
 
 def run(job_id: str, should_abort: Callable[[], bool]) -> None:
-    """The job `encoding.run`: every planned window that is not ready yet; a repeat goes on where it stopped."""
+    """The job `encoding.run`: every planned window that is not ready yet; a repeat goes on where it stopped.
+
+    A raster that gets another recipe, or other pixels, meanwhile is begun anew.
+    """
     job = jobs.start(UUID(job_id))
-    raster = _viewable(job.raster_id, should_abort) if job and job.raster_id else None
-    if job is None or raster is None:
+    if job is None or job.raster_id is None:
         return
-    planned = plan_windows(raster.width or 1, raster.height or 1, SIZE, job.params.get("stride", STRIDE))
-    settled = settled_windows(raster, engine.active_model())
-    todo = [window for window in planned if window not in settled]
-    counts = {"done": len(planned) - len(todo), "failed": 0, "skipped": 0}
-    _note_start(job, counts["done"], len(planned))
-    names = {
-        EncodeWindow.State.READY: "done",
-        EncodeWindow.State.FAILED: "failed",
-        EncodeWindow.State.SKIPPED: "skipped",
-    }
-    for window in todo:
-        if should_abort():
-            raise jobs.Stopped
-        counts[names[services.encode_window(raster, window)]] += 1
-        if not jobs.progress(job.id, **counts):
-            raise jobs.Stopped
-    jobs.finish(job.id, counts=counts)
+    while (raster := _viewable(job.raster_id, should_abort)) is not None:
+        if _encode_all(job, raster, should_abort):
+            break
+    jobs.finish(job.id)
 
 
 def _viewable(raster_id: UUID, should_abort: Callable[[], bool]) -> Raster | None:
@@ -54,16 +48,29 @@ def _viewable(raster_id: UUID, should_abort: Callable[[], bool]) -> Raster | Non
         time.sleep(WAIT_SECONDS)
 
 
+def _encode_all(job: Job, raster: Raster, should_abort: Callable[[], bool]) -> bool:
+    """Encodes what is left of a raster as it is now; False when it is not that raster any more."""
+    stride = int(job.params.get("stride", STRIDE))
+    planned = plan_windows(raster.width or 1, raster.height or 1, SIZE, stride)
+    settled = settled_windows(raster, engine.active_model())
+    todo = [window for window in planned if window not in settled]
+    states = [settled[window] for window in planned if window in settled]
+    counts = {"done": states.count("ready"), "failed": 0, "skipped": states.count("skipped")}
+    jobs.reckon(job.id, total=len(planned), done=counts["done"], skipped=counts["skipped"])
+    for window in todo:
+        if should_abort():
+            raise jobs.Stopped
+        state = services.encode_window(raster, window)
+        if state is None:
+            return False
+        counts[COUNTED[state]] += 1
+        if not jobs.progress(job.id, **counts):
+            raise jobs.Stopped
+    return True
+
+
 def urgent(raster_id: str, col: int, row: int, size: int) -> None:
     """The job `encoding.urgent`: one window, at once."""
     raster = Raster.objects.filter(id=raster_id).first()
     if raster is not None:
         services.encode_window(raster, Window(col, row, size))
-
-
-def _note_start(job: Job, done: int, total: int) -> None:
-    """The pace, and so the time left, counts only what this run does."""
-    job.params["passed_at_start"] = done
-    job.total = total
-    job.save(update_fields=["params", "total"])
-    jobs.progress(job.id, done=done, total=total, failed=0, skipped=0)

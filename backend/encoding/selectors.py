@@ -38,7 +38,7 @@ def plan(raster: Raster, model: InstalledModel, stride: int) -> Plan:
     count = count_windows(raster.width or 0, raster.height or 0, SIZE, stride)
     wanted = set(plan_windows(raster.width or 0, raster.height or 0, SIZE, stride)) if count <= MAX_LISTED else set()
     done = settled_windows(raster, model)
-    ready = len(wanted & done) if wanted else 0
+    ready = len(wanted & done.keys()) if wanted else 0
     pace = seconds_per_window(model)
     left = count - ready
     return Plan(count, ready, round(left * PAYLOAD_BYTES / 1e6, 1), round(left * pace / 60, 1), round(pace, 2))
@@ -50,10 +50,10 @@ def seconds_per_window(model: InstalledModel) -> float:
     return float(measured["mean"]) / 1000 if measured["mean"] else GUESSED_SECONDS
 
 
-def settled_windows(raster: Raster, model: InstalledModel) -> set[Window]:
-    """Windows that need no work: ready, or empty and skipped."""
+def settled_windows(raster: Raster, model: InstalledModel) -> dict[Window, str]:
+    """Windows that need no work, with their state: ready, or empty and skipped."""
     rows = _rows(raster, model).filter(state__in=["ready", "skipped"])
-    return {Window(*row) for row in rows.values_list("col", "row", "size")}
+    return {Window(col, row, size): state for col, row, size, state in rows.values_list("col", "row", "size", "state")}
 
 
 def ready_windows(raster: Raster, model: InstalledModel) -> set[Window]:
@@ -117,6 +117,8 @@ def totals(rasters: Iterable[Raster]) -> dict[UUID, dict[str, Any]]:
     for row in counts.values("raster_id", "recipe_hash", "state").annotate(count=Count("id")).order_by():
         if recipes[row["raster_id"]] == row["recipe_hash"]:
             found[row["raster_id"]][row["state"]] = row["count"]
+    for said in found.values():  # windows made for a click are more than planned
+        said["ready"] = min(said["ready"], max(said["planned"] - said["failed"] - said["skipped"], 0))
     return found
 
 

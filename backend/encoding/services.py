@@ -1,5 +1,7 @@
 """Every write about encoded windows: start a job, encode one window, ask for one at once."""
 
+import contextlib
+import errno
 import logging
 import shutil
 import time
@@ -11,7 +13,7 @@ from django.db import transaction
 
 from backend.accounts.models import User
 from backend.core.clock import now
-from backend.core.errors import Conflict, Invalid
+from backend.core.errors import Conflict, EdgewiseError, Invalid
 from backend.encoding import engine
 from backend.encoding.models import EncodeWindow
 from backend.encoding.selectors import plan
@@ -21,7 +23,7 @@ from backend.jobs.models import Job
 from backend.jobs.selectors import open_job
 from backend.rasters.models import Raster
 from backend.rasters.reading import read_window
-from ml.embeddings import StoredEmbedding
+from ml.embeddings import EmbeddingKey, StoredEmbedding
 from ml.models import InstalledModel
 from ml.windows import SIZE, STRIDE, Window
 
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 MIN_STRIDE = 256
 URGENT_PRIORITY = 100
+NO_DISK = "The server's disk is full. Ask your administrator for room, then start encoding again: what is done stays."
 
 
 def start(raster: Raster, stride: int, *, actor: User) -> Job:
@@ -87,8 +90,12 @@ def request_urgent(raster: Raster, window: Window) -> None:
     )
 
 
-def encode_window(raster: Raster, window: Window) -> EncodeWindow.State:
-    """Encodes one window, unless it is ready, and stores its file, then its row. One bad window is only that."""
+def encode_window(raster: Raster, window: Window) -> EncodeWindow.State | None:
+    """Encodes one window, unless it is ready, and stores its file, then its row; None when the raster has changed.
+
+    A window that cannot be read or encoded is marked as failed, and is only that. Raises `encode.no_disk` when there
+    is no room and `model.not_installed`, since no other window will fare better.
+    """
     model = engine.active_model()
     row = _row(raster, model, window)
     key = engine.key_of(raster.id, raster.recipe_hash, model, window)
@@ -98,17 +105,32 @@ def encode_window(raster: Raster, window: Window) -> EncodeWindow.State:
         return EncodeWindow.State.READY
     began = time.perf_counter()
     try:
-        pixels = read_window(raster, window)
-        if not pixels.valid.any():
-            return _settle(raster, model, window, EncodeWindow.State.SKIPPED)
-        with engine.encoding_lock():
-            embedding = engine.encoder().encode(pixels.rgb)
-        stored = engine.store().put(key, embedding)
-    except OSError as error:  # rasterio's read errors, a full disk: this window failed, others may not
-        log.warning("Window %s of raster %s failed: %s", window, raster.id, error)
-        return _settle(raster, model, window, EncodeWindow.State.FAILED, error=type(error).__name__)
+        stored = _encoded(raster, window, key)
+    except Exception as error:  # of GDAL, the disk or the runtime: this window failed, others may not
+        log.warning("Window %s of raster %s failed", window, raster.id, exc_info=True)
+        state = _settle(raster, model, window, EncodeWindow.State.FAILED, error=type(error).__name__)
+        if isinstance(error, EdgewiseError):
+            raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Conflict(NO_DISK, code="encode.no_disk") from error
+        return state
+    if stored is None:
+        return _settle(raster, model, window, EncodeWindow.State.SKIPPED)
     took = (time.perf_counter() - began) * 1000
-    return _settle(raster, model, window, EncodeWindow.State.READY, stored=stored, encode_ms=took)
+    settled = _settle(raster, model, window, EncodeWindow.State.READY, stored=stored, encode_ms=took)
+    if settled is None:
+        engine.store().delete(key)
+    return settled
+
+
+def _encoded(raster: Raster, window: Window, key: EmbeddingKey) -> StoredEmbedding | None:
+    """The window's file, written; None where all is nodata."""
+    pixels = read_window(raster, window)
+    if not pixels.valid.any():
+        return None
+    with engine.encoding_lock():
+        embedding = engine.encoder().encode(pixels.rgb)
+    return engine.store().put(key, embedding)
 
 
 def forget_window(raster: Raster, window: Window) -> None:
@@ -122,8 +144,12 @@ def forget_window(raster: Raster, window: Window) -> None:
         row.delete()
 
 
-def delete_files(raster_id: UUID) -> None:
-    """Removes a raster's embeddings."""
+def raster_removed(raster_id: UUID) -> None:
+    """Stops what encodes a removed raster, and removes its embeddings."""
+    job = open_job(raster_id, "encode")
+    if job is not None:
+        with contextlib.suppress(Conflict):  # it has just ended
+            jobs.cancel(job.id)
     shutil.rmtree(Path(settings.DATA_DIR, "embeddings", str(raster_id)), ignore_errors=True)
 
 
@@ -136,8 +162,12 @@ def _settle(
     stored: StoredEmbedding | None = None,
     encode_ms: float | None = None,
     error: str = "",
-) -> EncodeWindow.State:
+) -> EncodeWindow.State | None:
+    """Writes the window's row and tells the project, unless the raster is gone or has other pixels or colours."""
     with transaction.atomic():
+        now_known = Raster.objects.select_for_update(no_key=True).filter(id=raster.id).first()
+        if now_known is None or (now_known.state, now_known.recipe_hash) != (raster.state, raster.recipe_hash):
+            return None
         EncodeWindow.objects.update_or_create(
             raster_id=raster.id,
             recipe_hash=raster.recipe_hash,

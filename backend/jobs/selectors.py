@@ -51,5 +51,6 @@ def _eta_seconds(job: Job) -> float | None:
     first = int(job.params.get("passed_at_start", 0))
     if job.state != Job.State.RUNNING or job.started_at is None or passed <= first or job.total <= 0:
         return None
-    pace = (now() - job.started_at).total_seconds() / (passed - first)
+    since = datetime.fromisoformat(job.params["paced_from"]) if "paced_from" in job.params else job.started_at
+    pace = (now() - since).total_seconds() / (passed - first)
     return round(pace * max(job.total - passed, 0), 1)

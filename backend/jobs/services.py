@@ -83,6 +83,18 @@ def progress(job_id: UUID, **counts: int) -> bool:
         return job.state == Job.State.RUNNING
 
 
+def reckon(job_id: UUID, *, total: int, done: int = 0, skipped: int = 0) -> None:
+    """Notes what was done before this run: the time left is reckoned from here, by what this run does."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().filter(id=job_id).first()
+        if job is None:
+            return
+        job.total, job.done, job.failed, job.skipped = total, done, 0, skipped
+        job.params = {**job.params, "passed_at_start": done + skipped, "paced_from": now().isoformat()}
+        job.save(update_fields=["total", "done", "failed", "skipped", "params", "updated_at"])
+        tell(job)
+
+
 def finish(job_id: UUID, *, error: Mapping[str, Any] | None = None, counts: Mapping[str, int] | None = None) -> None:
     """Ends a job as done, as cancelled where that was asked for, or as failed with `{code, message}`."""
     with transaction.atomic():

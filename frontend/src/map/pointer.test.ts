@@ -10,6 +10,7 @@ function open() {
     down: vi.fn(() => false),
     drag: vi.fn(),
     up: vi.fn(),
+    cancel: vi.fn(),
     click: vi.fn(),
     doubleClick: vi.fn(),
     move: vi.fn(),
@@ -86,6 +87,23 @@ describe("a drag", () => {
     expect(happen("pointerdown", 0, 0, { button: 1 })).toBe(true);
     expect(tool.down).not.toHaveBeenCalled();
   });
+});
+
+it("a second finger makes the drag a zoom of the map", () => {
+  const { tool, interaction, happen } = open();
+  tool.down.mockReturnValue(true);
+  happen("pointerdown", 0, 0);
+  const second = {
+    type: "pointerdown",
+    originalEvent: new MouseEvent("pointerdown"),
+    pixel: [9, 9],
+    coordinate: [0, 0],
+  };
+  const event = { ...second, activePointers: [{}, {}] };
+  expect(interaction.handleEvent(event as unknown as MapBrowserEvent)).toBe(true);
+  expect(tool.cancel).toHaveBeenCalledOnce();
+  expect([happen("pointerdrag", 5, 0), happen("pointerup", 5, 0)]).toEqual([true, true]);
+  expect(tool.up).not.toHaveBeenCalled();
 });
 
 it("a key pressed while the pointer stands still is told with its last place", () => {

@@ -50,6 +50,11 @@ export class ToolInteraction extends Interaction {
     const pointer = pointerOf(event, original);
     switch (event.type) {
       case "pointerdown":
+        if ((event.activePointers?.length ?? 0) > 1) {
+          if (this.captured) tool.cancel?.();
+          this.captured = false;
+          return true;
+        }
         this.captured = !this.panning && original.button === 0 && tool.down?.(pointer) === true;
         return !this.captured;
       case "pointerdrag":

@@ -90,6 +90,7 @@ export function editVertices(context: Context, map: MapPort): Tool {
       if (key === "Delete" && selected !== null) return deleteAnnotation(context, selected);
       return false;
     },
+    cancel: letGo,
     exit: letGo,
   };
 }

@@ -12,6 +12,10 @@ const MOVE_PX = 4;
 export function selectTool(context: Context, map: MapPort): Tool {
   const { store } = context;
   let held: { readonly from: Pointer; readonly base: Annotation } | null = null;
+  const letGo = () => {
+    held = null;
+    store.set({ editing: null });
+  };
   return {
     cursor: "default",
     down(pointer) {
@@ -27,8 +31,7 @@ export function selectTool(context: Context, map: MapPort): Tool {
     },
     up(pointer) {
       const done = held;
-      held = null;
-      store.set({ editing: null });
+      letGo();
       if (done === null || distance(done.from.screen, pointer.screen) < MOVE_PX) return;
       changeGeometry(context, done.base, moved(done.from, done.base, pointer));
     },
@@ -45,8 +48,7 @@ export function selectTool(context: Context, map: MapPort): Tool {
     key({ key }) {
       const { selected } = store.get();
       if (key === "Escape" && held !== null) {
-        held = null;
-        store.set({ editing: null });
+        letGo();
         return true;
       }
       if (key === "Escape" && selected !== null) {
@@ -56,9 +58,8 @@ export function selectTool(context: Context, map: MapPort): Tool {
       if ((key === "Delete" || key === "Backspace") && selected !== null) return deleteAnnotation(context, selected);
       return false;
     },
-    exit() {
-      store.set({ editing: null });
-    },
+    cancel: letGo,
+    exit: letGo,
   };
 }
 

@@ -37,6 +37,10 @@ export function smartClick(alwaysBox: boolean): (context: Context, map: MapPort)
           conversation.setBox(boxOf(corners(map, start.screen, pointer.screen)));
         else if (takesPoints()) conversation.addPoint(start.lonlat, pointer.alt ? 0 : 1);
       },
+      cancel() {
+        from = null;
+        store.set({ sketch: null });
+      },
       click(pointer) {
         if (pointer.secondary && takesPoints()) conversation.addPoint(pointer.lonlat, 0);
       },

@@ -30,6 +30,8 @@ export interface Tool {
   down?(pointer: Pointer): boolean;
   drag?(pointer: Pointer): void;
   up?(pointer: Pointer): void;
+  /** The drag became something else, such as two fingers that zoom: as if it had never begun. */
+  cancel?(): void;
   click?(pointer: Pointer): void;
   doubleClick?(pointer: Pointer): void;
   move?(pointer: Pointer): void;

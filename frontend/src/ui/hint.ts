@@ -3,6 +3,8 @@ import { i18n } from "../i18n";
 import { mayEdit } from "../commands/context";
 import type { State } from "../store/state";
 
+const LATE_SECONDS = 8;
+
 export function hintOf(state: State): string {
   const t = i18n.t.bind(i18n);
   if (!state.loaded) return t("hint.loading");
@@ -39,6 +41,7 @@ function smartHint({ draft, tool, classes, activeClass, activeRaster }: State): 
       return t("hint.waiting");
     case "encoding": {
       const seconds = draft.readyAt === null ? 0 : Math.ceil((draft.readyAt - Date.now()) / 1000);
+      if (seconds < -LATE_SECONDS) return t("hint.encodingLate");
       return seconds > 0 ? t("hint.encodingFor", { n: seconds }) : t("hint.encoding");
     }
     case "failed":

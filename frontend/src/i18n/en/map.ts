@@ -30,6 +30,8 @@ export const map = {
     waiting: "Looking for the object",
     encoding: "This part of the raster is encoded first; the outline follows by itself",
     encodingFor: "This part of the raster is encoded first; the outline follows in about {{n}} s",
+    encodingLate:
+      "This takes longer than expected: the worker is busy or stopped, ask your administrator. Your click is kept · Esc clears",
     failed: "That did not work. Click again, or Esc clears",
     nothing: "Nothing found here. Click elsewhere on the object, or draw it by hand (P)",
     shown: "Enter accepts as {{name}} · click adds · right click takes away · Esc clears",
