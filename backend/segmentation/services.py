@@ -23,11 +23,12 @@ from ml.decode import OnnxDecoder, PromptError, PromptSet
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
 from ml.frames import FrameError, RasterFrame, geodesic_area_m2, model_from_pixel
 from ml.models import InstalledModel
-from ml.vectorize import MAX_VERTICES, polygon_from_logits
+from ml.vectorize import MAX_TOLERANCE_PX, MAX_VERTICES, polygon_from_logits
 from ml.windows import Window, choose_window
 
 READY_SECONDS = 1.0
 COARSE_VERTICES = 48
+COARSE_PX = 16.0
 
 
 class NotEncodedError(Exception):
@@ -110,6 +111,7 @@ def suggest(
             height=frame.height,
             points=positive,
             max_vertices=MAX_VERTICES if candidate.index == full else COARSE_VERTICES,
+            max_tolerance_px=MAX_TOLERANCE_PX if candidate.index == full else COARSE_PX,
         )
         if shape is None:
             continue

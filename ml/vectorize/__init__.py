@@ -1,5 +1,5 @@
 """From mask logits to valid polygons."""
 
-from ml.vectorize.trace import MAX_VERTICES, polygon_from_logits
+from ml.vectorize.trace import MAX_TOLERANCE_PX, MAX_VERTICES, polygon_from_logits
 
-__all__ = ["MAX_VERTICES", "polygon_from_logits"]
+__all__ = ["MAX_TOLERANCE_PX", "MAX_VERTICES", "polygon_from_logits"]

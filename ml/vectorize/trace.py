@@ -1,7 +1,8 @@
 """Traces mask logits at sub-pixel accuracy into one valid polygon with its holes."""
 
-import itertools
 import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import contourpy
@@ -21,10 +22,32 @@ MIN_HOLE_PX2 = 4.0
 MIN_HOLE_SHARE = 0.002  # of its part
 MAX_VERTICES = 160  # beyond it the tolerance is raised: nobody edits more by hand, and an answer stays small
 MAX_TOLERANCE_PX = 4.0
+TOLERANCE_STEP = 1.6
+SIDE_SHARE = 0.02  # of an object's side, the root of its area: a tolerance that nobody sees at any size
+DETAIL_SIDE = 4.0  # where the tolerance had to be raised, parts and holes of a side below so many tolerances go too
 
 NOWHERE = -32.0  # as sure a no as SAM's own feedback can be
 
-Ring = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
+Kept = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Rings:
+    """Closed rings in pixel coordinates: `points` (N, 2), ring i from `starts[i]` to `starts[i + 1]`.
+
+    `parts[k]` is the outer ring of part k, the rings up to `parts[k + 1]` are its holes. `areas` (rings,) in px2.
+    """
+
+    points: Floats
+    starts: npt.NDArray[np.int64]
+    parts: npt.NDArray[np.int64]
+    areas: Floats
+
+    @property
+    def part_of(self) -> npt.NDArray[np.int64]:
+        """For each ring the part it is of."""
+        return np.repeat(np.arange(len(self.parts) - 1), np.diff(self.parts))
 
 
 def polygon_from_logits(
@@ -36,25 +59,31 @@ def polygon_from_logits(
     points: npt.ArrayLike = (),
     simplify_px: float = SIMPLIFY_PX,
     max_vertices: int = MAX_VERTICES,
+    max_tolerance_px: float = MAX_TOLERANCE_PX,
 ) -> Polygon | MultiPolygon | None:
     """The mask's outline in raster pixel coordinates, clipped to the raster; None where there is no mask.
 
     `logits` (n, n) cover the window; above 0 is inside. `points` (N, 2), raster pixels, are the positive prompts:
     the parts that hold them are kept, and every part of at least a twentieth of the largest. The tolerance of the
     simplification (Douglas-Peucker) is in raster pixels; it shrinks for small objects (2 % of the side) and grows
-    up to 4 px (2 % of the side of large ones) for outlines of more than `max_vertices`. At 0 every vertex stays.
+    up to `max_tolerance_px` (2 % of the side of large ones) for outlines of more than `max_vertices`; then parts and
+    holes of a side below four tolerances go too. At 0 every vertex stays.
     """
-    known = _within_raster(logits, window, width, height)
-    parts = _kept_parts(_rings(known, window), np.asarray(points, dtype=np.float64).reshape(-1, 2))
-    if not parts:
+    rings = _rings(_within_raster(logits, window, width, height), window)
+    if rings is None:
         return None
-    simple = _simplified(parts, simplify_px, max_vertices)
+    clicked = _parts_at(rings, np.asarray(points, dtype=np.float64).reshape(-1, 2))
+    kept = _kept(rings, clicked)
+    if not kept.any():
+        return None
+    side = math.sqrt(rings.areas[kept].max())
+    simple = _simplified(rings, kept, clicked, max_vertices, _tolerances(side, simplify_px, max_tolerance_px))
     if window.col + window.size > width or window.row + window.size > height:
         simple = shapely.intersection(simple, shapely.box(0, 0, width, height))
     return _polygons_only(simple)
 
 
-def _within_raster(logits: npt.NDArray[np.float32], window: Window, width: int, height: int) -> npt.NDArray[np.float64]:
+def _within_raster(logits: npt.NDArray[np.float32], window: Window, width: int, height: int) -> Floats:
     """The logits with nothing beyond the raster, where the window is padding; one cell more, to be cut off later."""
     known = logits.astype(np.float64)
     cells = logits.shape[0] / window.size
@@ -64,50 +93,113 @@ def _within_raster(logits: npt.NDArray[np.float32], window: Window, width: int, 
     return known
 
 
-def _rings(logits: npt.NDArray[np.float64], window: Window) -> list[list[Ring]]:
+def _rings(logits: Floats, window: Window) -> _Rings | None:
     """Each outline with its holes, in pixel coordinates. A mask at the window's side is closed along that side."""
     cell = MODEL_SIZE / logits.shape[0]
     padded = np.pad(logits, 1, mode="edge")
-    generator = contourpy.contour_generator(z=padded, fill_type=contourpy.FillType.OuterOffset)
+    generator = contourpy.contour_generator(z=padded, fill_type=contourpy.FillType.ChunkCombinedOffsetOffset)
     filled: Any = generator.filled(0.0, np.inf)
-    found = []
-    for vertices, bounds in zip(filled[0], filled[1], strict=True):
-        # Index i of the padded grid is the centre of cell i - 1, which lies at (i - 1 + 0.5) cells.
-        model = np.clip((vertices - 0.5) * cell, 0.0, MODEL_SIZE)
-        pixel = pixel_from_model(window, model)
-        found.append([pixel[a:b] for a, b in itertools.pairwise(bounds) if b - a >= 4])
-    return [rings for rings in found if rings]
+    (vertices,), (starts,), (parts,) = filled
+    if vertices is None:
+        return None
+    # Index i of the padded grid is the centre of cell i - 1, which lies at (i - 1 + 0.5) cells.
+    points = pixel_from_model(window, np.clip((vertices - 0.5) * cell, 0.0, MODEL_SIZE))
+    starts, parts = starts.astype(np.int64), parts.astype(np.int64)
+    return _Rings(points, starts, parts, _areas(points, starts))
 
 
-def _kept_parts(outlines: list[list[Ring]], points: npt.NDArray[np.float64]) -> list[Polygon]:
-    """The parts worth keeping; small ones and small holes are dropped before any geometry is built."""
-    areas = [_ring_area(rings[0]) for rings in outlines]
-    if not areas:
-        return []
-    least = max(MIN_PART_PX2, MIN_PART_SHARE * max(areas))
-    prompts = shapely.points(points) if len(points) else np.array([])
-    kept = []
-    for rings, area in zip(outlines, areas, strict=True):
-        if area < MIN_PART_PX2:
-            continue
-        smallest = max(MIN_HOLE_PX2, MIN_HOLE_SHARE * area)
-        part = Polygon(rings[0], [hole for hole in rings[1:] if _ring_area(hole) >= smallest])
-        if area >= least or bool(shapely.intersects(shapely.make_valid(part), prompts).any()):
-            kept.append(part)
+def _areas(points: Floats, starts: npt.NDArray[np.int64]) -> Floats:
+    """The shoelace formula, from each ring's first vertex so that large coordinates lose no digits."""
+    x, y = (points - np.repeat(points[starts[:-1]], np.diff(starts), axis=0)).T
+    cross = np.zeros(len(points))
+    cross[:-1] = x[:-1] * y[1:] - x[1:] * y[:-1]
+    cross[starts[1:] - 1] = 0.0  # from the last vertex of a ring no edge leads to the next ring
+    found: Floats = np.abs(np.add.reduceat(cross, starts[:-1])) / 2
+    return found
+
+
+def _kept(rings: _Rings, clicked: Kept) -> Kept:
+    """The rings worth keeping; small parts and small holes are dropped before any geometry is built."""
+    outer = rings.parts[:-1]
+    areas = rings.areas[outer]
+    kept_parts = (areas >= MIN_PART_PX2) & ((areas >= MIN_PART_SHARE * areas.max()) | clicked)
+    kept = rings.areas >= np.maximum(MIN_HOLE_PX2, MIN_HOLE_SHARE * areas)[rings.part_of]
+    kept[outer] = True
+    kept &= kept_parts[rings.part_of]
     return kept
 
 
-def _simplified(parts: list[Polygon], tolerance: float, max_vertices: int) -> BaseGeometry:
-    side = math.sqrt(max(part.area for part in parts))
-    fitting = min(tolerance, 0.02 * side)
-    whole: BaseGeometry = MultiPolygon(parts) if len(parts) > 1 else parts[0]
-    simple = whole
-    while 0 < fitting <= max(MAX_TOLERANCE_PX, 0.02 * side):
-        simple = shapely.simplify(whole, fitting, preserve_topology=True)
+def _parts_at(rings: _Rings, points: Floats) -> Kept:
+    """For each part whether one of the points (N, 2) lies in it, and in none of its holes."""
+    outer = rings.parts[:-1]
+    found = np.zeros(len(outer), dtype=bool)
+    if not len(points):
+        return found
+    low = np.minimum.reduceat(rings.points, rings.starts[:-1])[outer]
+    high = np.maximum.reduceat(rings.points, rings.starts[:-1])[outer]
+    within = np.all((points[None] >= low[:, None]) & (points[None] <= high[:, None]), axis=2)
+    for part in np.flatnonzero(np.any(within, axis=1) & (rings.areas[outer] >= MIN_PART_PX2)):
+        drawn = shapely.make_valid(_drawn(rings, rings.part_of == part))
+        found[part] = bool(shapely.intersects_xy(drawn, *points.T).any())
+    return found
+
+
+def _drawn(rings: _Rings, kept: Kept) -> BaseGeometry:
+    """The kept rings as one geometry; a part is there when its outer ring is kept."""
+    lengths = np.diff(rings.starts)
+    counts = np.add.reduceat(kept.astype(np.int64), rings.parts[:-1])
+    polygons = shapely.from_ragged_array(
+        shapely.GeometryType.POLYGON,
+        rings.points[np.repeat(kept, lengths)],
+        (np.r_[0, np.cumsum(lengths[kept])], np.r_[0, np.cumsum(counts[counts > 0])]),
+    )
+    return polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)
+
+
+def _of_size(rings: _Rings, clicked: Kept, least: float) -> Kept:
+    """The holes and parts of at least an area in px2; the largest part and those that were clicked always are."""
+    outer = rings.parts[:-1]
+    large = rings.areas >= least
+    part_stays = large[outer] | clicked
+    part_stays[rings.areas[outer].argmax()] = True
+    stays = large & part_stays[rings.part_of]
+    stays[outer] = part_stays
+    return stays
+
+
+def _simplified(
+    rings: _Rings, kept: Kept, clicked: Kept, max_vertices: int, tolerances: Iterable[float]
+) -> BaseGeometry:
+    """Douglas-Peucker at the first of the rising tolerances that leaves few enough vertices, or at the last."""
+    whole = simple = _drawn(rings, kept)
+    for number, tolerance in enumerate(tolerances):
+        if number:
+            whole = _drawn(rings, kept & _of_size(rings, clicked, (DETAIL_SIDE * tolerance) ** 2))
+        simple = _douglas_peucker(whole, tolerance)
         if shapely.get_num_coordinates(simple) <= max_vertices:
             break
-        fitting *= 1.6
     return simple
+
+
+def _tolerances(side: float, least: float, most: float) -> Iterator[float]:
+    """From the tolerance asked for, less for small objects, to the greatest one, more for large objects."""
+    tolerance = min(least, SIDE_SHARE * side)
+    while 0 < tolerance <= max(most, SIDE_SHARE * side):
+        yield tolerance
+        tolerance *= TOLERANCE_STEP
+
+
+def _douglas_peucker(geometry: BaseGeometry, tolerance: float) -> BaseGeometry:
+    """The quick form, which may cross itself or lose small rings; the careful one where it did."""
+    quick = shapely.simplify(geometry, tolerance, preserve_topology=False)
+    rings = shapely.get_num_geometries(geometry), _holes(geometry)
+    if quick.is_valid and (shapely.get_num_geometries(quick), _holes(quick)) == rings:
+        return quick
+    return shapely.simplify(geometry, tolerance, preserve_topology=True)
+
+
+def _holes(geometry: BaseGeometry) -> int:
+    return int(shapely.get_num_interior_rings(shapely.get_parts(geometry)).sum())
 
 
 def _polygons_only(geometry: BaseGeometry) -> Polygon | MultiPolygon | None:
@@ -117,9 +209,3 @@ def _polygons_only(geometry: BaseGeometry) -> Polygon | MultiPolygon | None:
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else MultiPolygon(parts)
-
-
-def _ring_area(ring: Ring) -> float:
-    """The shoelace formula, from the first vertex so that large coordinates lose no digits."""
-    x, y = (ring - ring[0]).T
-    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])) / 2)

@@ -188,6 +188,24 @@ def test_a_ragged_outline_stays_editable_and_true() -> None:
     assert traced.is_valid
 
 
+def test_where_the_tolerance_is_raised_small_parts_and_holes_go_but_not_what_was_clicked() -> None:
+    angles = np.linspace(0, 2 * math.pi, 3000, endpoint=False)
+    radii = 300 + 40 * np.sin(67 * angles)
+    ragged = Polygon(np.column_stack([412 + radii * np.cos(angles), 512 + radii * np.sin(angles)]))
+    holed = ragged.difference(box(400, 500, 430, 530)).difference(box(300, 330, 450, 450))
+    field = np.maximum(logits_of(holed), logits_of(box(850, 100, 980, 230)))
+
+    fine = trace(field, max_vertices=5000)
+    coarse = trace(field, max_vertices=48, max_tolerance_px=60.0)
+    clicked = trace(field, max_vertices=48, max_tolerance_px=60.0, points=[(900, 150)])
+
+    assert sorted(len(part.interiors) for part in fine.geoms) == [0, 2]
+    assert isinstance(coarse, Polygon)
+    assert len(coarse.interiors) <= 1
+    assert shapely.get_num_coordinates(coarse) < shapely.get_num_coordinates(fine)
+    assert clicked.contains(Point(900, 150))
+
+
 def check(shape: Any, width: int, height: int) -> None:
     """What holds of every answer."""
     if shape is None:
