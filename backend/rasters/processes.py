@@ -1,12 +1,15 @@
 """Runs the inspection and the conversion of a file, each in a process that can be limited, watched and killed."""
 
+import contextlib
+import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +51,42 @@ def inspected(source: Path, given_crs: str) -> dict[str, Any]:
 
 
 def converted(order: dict[str, Any], should_abort: Callable[[], bool], tell: Callable[[float], None]) -> None:
-    """Makes the COG that the order names; `tell` hears the share done. Raises `RasterRefusedError`, `Stopped`."""
+    """Makes the COG that the order names; `tell` hears the share done. Raises `RasterRefusedError`, `Stopped`.
+
+    Where another worker is at it still, because the queue took it for dead, this one waits for it to end.
+    """
     source, target = Path(order["source"]), Path(order["target"])
     folder = target.parent
     folder.mkdir(parents=True, exist_ok=True)
-    clear(folder)
-    size = source.stat().st_size
-    if shutil.disk_usage(folder).free < size + SPARE_DISK:
-        raise RasterRefusedError("raster.no_disk")
-    written = folder / ".making-order.json"
-    written.write_text(json.dumps(order))
-    try:
-        _run(written, folder, READS * size, should_abort, tell)
-    finally:
+    with _alone_in(folder, should_abort):
         clear(folder)
+        size = source.stat().st_size
+        if shutil.disk_usage(folder).free < size + SPARE_DISK:
+            raise RasterRefusedError("raster.no_disk")
+        written = folder / ".making-order.json"
+        written.write_text(json.dumps(order))
+        try:
+            _run(written, folder, READS * size, should_abort, tell)
+        finally:
+            clear(folder)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path, should_abort: Callable[[], bool]) -> Iterator[None]:
+    """Holds the raster's folder; the system lets go of it when this process ends, however it ends."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if should_abort():
+                    raise Stopped from None
+                time.sleep(POLL_SECONDS)
+        yield
+    finally:
+        os.close(lock)
 
 
 def clear(folder: Path) -> None:

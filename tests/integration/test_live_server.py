@@ -65,11 +65,13 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("live")
-    with running_stack(folder / "data") as first:
+    with running_stack(folder / "data", worker=False) as first:
+        facts = json.loads(first.python(SETUP, str(folder)))  # prepares the raster itself: no worker may take the job
+        first.start_worker()
         second = Stack(first.database_url, first.data_dir, free_port(), first.settings)
         second.start_web()
         try:
-            yield Place(first, second, json.loads(first.python(SETUP, str(folder))))
+            yield Place(first, second, facts)
         finally:
             second.stop()
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,12 @@ from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
 from backend.accounts.models import User
+from backend.events.models import Event
 from backend.jobs.models import Job
 from backend.projects.models import Project
 from backend.rasters import jobs, services
 from backend.rasters.models import Raster
+from tests.support.worlds import World, client_of
 
 UTM33 = "EPSG:32633"
 NORTH_UP = Affine(0.5, 0, 500_000, 0, -0.5, 5_200_000)
@@ -105,3 +108,18 @@ def lonlat_of(raster: Raster, col: float, row: float) -> tuple[float, float]:
 def body(response: Any) -> Any:
     """The JSON of an answer."""
     return json.loads(response.content)
+
+
+def register(world: World, path: str, **more: Any) -> Any:
+    return client_of(world.owner).post(f"/api/projects/{world.project.id}/rasters", {"path": path, **more})
+
+
+def registered(world: World, surveys: Path, name: str = "field.tif") -> Raster:
+    make_tif(surveys / name)
+    raster = Raster.objects.get(id=body(register(world, f"surveys/{name}"))["id"])
+    run(raster)
+    return raster
+
+
+def kinds_of(raster_id: UUID) -> list[str]:
+    return list(Event.objects.filter(subject_id=raster_id).order_by("seq").values_list("kind", flat=True))

@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import pytest
@@ -12,49 +11,26 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 
 from backend.events.models import Event
-from backend.jobs import services as job_services
 from backend.jobs.models import Job
-from backend.rasters import jobs, processes, reading, services
+from backend.rasters import reading, services
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
 from ml.windows import Window
-from tests.support.rasters import NORTH_UP, body, checks, make_tif, prepared, received, run
-from tests.support.worlds import World, client_of, make_world
+from tests.support.rasters import (
+    NORTH_UP,
+    body,
+    checks,
+    kinds_of,
+    make_tif,
+    prepared,
+    received,
+    register,
+    registered,
+    run,
+)
+from tests.support.worlds import World, client_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def data(settings: Any, tmp_path: Path) -> Path:
-    settings.DATA_DIR = tmp_path / "data"
-    settings.RASTER_FOLDERS = [tmp_path / "surveys"]
-    (tmp_path / "surveys" / "2026").mkdir(parents=True)
-    return settings.DATA_DIR
-
-
-@pytest.fixture
-def surveys(tmp_path: Path) -> Path:
-    return tmp_path / "surveys"
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
-
-
-def register(world: World, path: str, **more: Any) -> Any:
-    return client_of(world.owner).post(f"/api/projects/{world.project.id}/rasters", {"path": path, **more})
-
-
-def registered(world: World, surveys: Path, name: str = "field.tif") -> Raster:
-    make_tif(surveys / name)
-    raster = Raster.objects.get(id=body(register(world, f"surveys/{name}"))["id"])
-    run(raster)
-    return raster
-
-
-def kinds_of(raster_id: UUID) -> list[str]:
-    return list(Event.objects.filter(subject_id=raster_id).order_by("seq").values_list("kind", flat=True))
 
 
 def test_a_file_of_an_allowed_folder_becomes_viewable(world: World, surveys: Path) -> None:
@@ -340,162 +316,6 @@ def test_while_it_is_prepared_it_is_not_begun_again(world: World, surveys: Path)
     assert owner.post(f"/api/rasters/{made['id']}/crs", {"crs": "EPSG:32633"}).status_code == 409
     assert Job.objects.filter(raster_id=made["id"]).count() == 1
     assert Raster.objects.get(id=made["id"]).given_crs == ""
-
-
-def test_a_name_given_while_it_is_prepared_stays(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    raster = received(world.project, world.owner, make_tif(tmp_path / "a.tif"))
-    real = processes.converted
-
-    def meanwhile(*args: Any) -> None:
-        Raster.objects.filter(id=raster.id).update(name="Renamed")
-        real(*args)
-
-    monkeypatch.setattr(processes, "converted", meanwhile)
-    run(raster)
-
-    assert (raster.name, raster.state) == ("Renamed", "viewable")
-
-
-def test_a_cancelled_preparation_ends_on_the_card_and_can_be_begun_again(
-    world: World, tmp_path: Path, data: Path
-) -> None:
-    raster = received(world.project, world.owner, make_tif(tmp_path / "a.tif"))
-    job = Job.objects.get(raster_id=raster.id)
-    job_services.start(job.id)
-    job_services.cancel(job.id)
-
-    def aborted() -> bool:
-        return True
-
-    job.refresh_from_db()
-    assert job.state == "cancelling"
-    jobs.prepare(str(job.id), aborted)
-
-    raster.refresh_from_db()
-    assert (raster.state, raster.error["code"]) == ("refused", "raster.cancelled")
-    assert client_of(world.owner).post(f"/api/rasters/{raster.id}/retry").status_code == 200
-    run(raster)
-    assert raster.state == "viewable"
-
-
-def test_a_cancel_in_the_middle_leaves_nothing_half_made(world: World, tmp_path: Path, data: Path) -> None:
-    raster = received(world.project, world.owner, make_tif(tmp_path / "a.tif", checks(3000, 3000)))
-    job = Job.objects.get(raster_id=raster.id)
-
-    with pytest.raises(job_services.Stopped):
-        jobs.prepare(str(job.id), lambda: True)
-
-    assert not [path for path in data.rglob("*") if path.is_file()]
-    jobs.prepare(str(job.id), lambda: False)
-    raster.refresh_from_db()
-    assert raster.state == "viewable"
-
-
-def test_what_a_killed_conversion_left_is_cleared(world: World, tmp_path: Path, data: Path) -> None:
-    raster = received(world.project, world.owner, make_tif(tmp_path / "a.tif"))
-    left = data / "rasters" / str(raster.id) / ".making-abc"
-    left.mkdir(parents=True)
-    (left / "cog.tif").write_bytes(b"half")
-
-    run(raster)
-
-    assert not left.exists()
-    assert raster.state == "viewable"
-
-
-def test_a_bug_of_ours_is_not_blamed_on_the_file(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    raster = received(world.project, world.owner, make_tif(tmp_path / "a.tif"))
-    job = Job.objects.get(raster_id=raster.id)
-    monkeypatch.setattr(jobs, "band_statistics", lambda path: 1 / 0)
-
-    with pytest.raises(ZeroDivisionError):
-        jobs.prepare(str(job.id), lambda: False)
-    job_services.finish(job.id, error={"code": "server.error", "message": "x"})  # what the worker does then
-
-    raster.refresh_from_db()
-    assert (raster.state, raster.error["code"]) == ("refused", "raster.failed")
-
-
-def test_a_full_disk_is_said_and_the_raster_can_be_tried_again(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    raster = received(world.project, world.owner, make_tif(tmp_path / "a.tif"))
-    with monkeypatch.context() as patched:
-        real = processes.shutil.disk_usage
-        patched.setattr(processes.shutil, "disk_usage", lambda path: real(path)._replace(free=1000))
-        run(raster)
-    assert raster.error["code"] == "raster.no_disk"
-
-    services.prepare_again(raster, actor=world.owner)
-    run(raster)
-    assert raster.state == "viewable"
-
-
-def test_a_registered_file_that_is_gone_or_now_leads_elsewhere_is_missing(
-    world: World, surveys: Path, tmp_path: Path
-) -> None:
-    make_tif(surveys / "a.tif")
-    first = Raster.objects.get(id=register(world, "surveys/a.tif").json()["id"])
-    (surveys / "a.tif").unlink()
-    run(first)
-    assert first.error["code"] == "raster.missing"
-
-    make_tif(surveys / "b.tif")
-    second = Raster.objects.get(id=register(world, "surveys/b.tif").json()["id"])
-    (surveys / "b.tif").unlink()
-    (surveys / "b.tif").symlink_to(make_tif(tmp_path / "secret.tif"))
-    run(second)
-    assert second.error["code"] == "raster.missing"
-
-
-def test_a_removed_raster_takes_its_files_and_its_job_along(
-    world: World, surveys: Path, data: Path, django_capture_on_commit_callbacks: Any
-) -> None:
-    raster = registered(world, surveys)
-    services.prepare_again(raster, actor=world.owner)
-
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = client_of(world.owner).delete(f"/api/rasters/{raster.id}")
-
-    assert answer.status_code == 204
-    assert not (data / "rasters" / str(raster.id)).exists()
-    assert (surveys / "field.tif").exists(), "a registered file is not ours to remove"
-    assert kinds_of(raster.id)[-1] == "raster.deleted"
-    assert Job.objects.filter(raster_id=raster.id).latest("created_at").state == "cancelled"
-
-
-def test_a_raster_removed_while_it_is_prepared_does_not_come_back(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    raster = received(world.project, world.owner, make_tif(tmp_path / "a.tif"))
-    job = Job.objects.get(raster_id=raster.id)
-    real = processes.converted
-
-    def meanwhile(*args: Any) -> None:
-        real(*args)
-        Raster.objects.filter(id=raster.id).delete()
-
-    monkeypatch.setattr(processes, "converted", meanwhile)
-    with pytest.raises(job_services.Stopped):
-        jobs.prepare(str(job.id), lambda: False)
-
-    assert not Raster.objects.filter(id=raster.id).exists()
-
-
-def test_the_progress_of_a_conversion_is_told(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    values = np.random.default_rng(1).integers(0, 255, (3, 3000, 3000), dtype=np.uint8)
-    raster = received(world.project, world.owner, make_tif(tmp_path / "a.tif", values, tiled=True))
-    told: list[int] = []
-    real = job_services.progress
-    monkeypatch.setattr(
-        job_services, "progress", lambda job_id, **counts: told.append(counts["done"]) or real(job_id, **counts)
-    )
-
-    run(raster)
-
-    assert told == sorted(set(told))
-    assert told[0] == jobs.INSPECTED
-    assert any(jobs.INSPECTED < done < jobs.CONVERTED for done in told)
 
 
 def test_the_allowed_folders_can_be_looked_through_by_owners(world: World, surveys: Path) -> None:
