@@ -5,7 +5,7 @@ import { confirm } from "../store/apply";
 import type { State } from "../store/state";
 import { Store } from "../store/store";
 import type { Context } from "./context";
-import { moveLayer, openRaster, zoomToAnnotation } from "./view";
+import { aimAt, moveLayer, openRaster, zoomToAnnotation, zoomToRaster } from "./view";
 
 const id = (end: string) => `00000000-0000-4000-8000-0000000000${end}`;
 const autumn = exampleRaster({ id: id("b1") });
@@ -49,6 +49,38 @@ describe("opening a raster", () => {
     openRaster(far.context, spring.id);
     expect(far.store.get().zoom?.bbox).toEqual(spring.bbox);
   });
+});
+
+describe("a prompt", () => {
+  const far = [10.05, 50.05] as const;
+  const here = [7.04, 46.04] as const;
+
+  it("beside the active raster goes to the visible one that is there", () => {
+    const { context, store } = open();
+    aimAt(context, far);
+    expect(store.get().activeRaster).toBe(elsewhere.id);
+    aimAt(context, here);
+    expect(store.get().activeRaster).toBe(autumn.id);
+  });
+
+  it("on the active raster stays there, whatever lies over it", () => {
+    const { context, store } = open({ activeRaster: spring.id });
+    aimAt(context, here);
+    expect(store.get().activeRaster).toBe(spring.id);
+  });
+
+  it("where only a hidden raster or none is changes nothing", () => {
+    const { context, store } = open({ layers: [{ id: elsewhere.id, visible: false, opacity: 1 }] });
+    aimAt(context, far);
+    aimAt(context, [0, 0]);
+    expect(store.get().activeRaster).toBe(autumn.id);
+  });
+});
+
+it("zooming to a hidden raster shows it", () => {
+  const { context, visible } = open({ layers: [{ id: elsewhere.id, visible: false, opacity: 1 }] });
+  zoomToRaster(context, elsewhere.id);
+  expect(visible()).toEqual([elsewhere.id]);
 });
 
 describe("going to a shape", () => {

@@ -1,5 +1,5 @@
 /** Where to look: rasters, layers, zoom and selection. */
-import { bboxOf, type Bbox } from "../geo/lonlat";
+import { bboxOf, type Bbox, type LonLat } from "../geo/lonlat";
 import { positionsOf } from "../geo/shapes";
 import { effective } from "../store/reconcile";
 import type { State, ToolName } from "../store/state";
@@ -29,7 +29,18 @@ function showRaster(context: Context, id: string): void {
   });
 }
 
+/** A prompt goes to the active raster; where that one is not, to the topmost visible one that is there. */
+export function aimAt(context: Context, [lon, lat]: LonLat): void {
+  const { activeRaster, draft, layers, rasters } = context.store.get();
+  const there = new Set(rasters.filter(({ state, bbox }) => state === "viewable" && holds(bbox, lon, lat)).map(idOf));
+  if (draft !== null || (activeRaster !== null && there.has(activeRaster))) return;
+  const found = layers.find(({ id, visible }) => visible && there.has(id));
+  if (found !== undefined) context.store.set({ activeRaster: found.id });
+}
+
+/** A hidden raster is shown: nobody zooms to what is not to be seen. */
 export function zoomToRaster(context: Context, id: string): void {
+  setLayer(context, id, { visible: true });
   const bbox = context.store.get().rasters.find((raster) => raster.id === id)?.bbox;
   if (bbox !== null && bbox !== undefined) context.store.set({ zoom: { bbox, at: Date.now() } });
 }
@@ -94,8 +105,15 @@ function inView(context: Context, bbox: Bbox | null): boolean {
   const extent = context.store.get().facts?.extent;
   if (extent === undefined || bbox === null) return false;
   const [lon, lat] = [(extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2];
-  const inside = lon > bbox[0] && lon < bbox[2] && lat > bbox[1] && lat < bbox[3];
-  return inside && extent[2] - extent[0] < WIDE * (bbox[2] - bbox[0]);
+  return holds(bbox, lon, lat) && extent[2] - extent[0] < WIDE * (bbox[2] - bbox[0]);
+}
+
+function holds(bbox: Bbox | null, lon: number, lat: number): boolean {
+  return bbox !== null && lon >= bbox[0] && lon <= bbox[2] && lat >= bbox[1] && lat <= bbox[3];
+}
+
+function idOf({ id }: { readonly id: string }): string {
+  return id;
 }
 
 function overlap(a: Bbox | null, b: Bbox | null): boolean {

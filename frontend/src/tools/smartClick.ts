@@ -2,7 +2,7 @@
 import { acceptDraft } from "../commands/acceptDraft";
 import type { Context } from "../commands/context";
 import { deleteAnnotation } from "../commands/edit";
-import { select } from "../commands/view";
+import { aimAt, select } from "../commands/view";
 import type { Bbox, LonLat, ScreenPoint } from "../geo/lonlat";
 import { distance, type Key, type MapPort, type Tool } from "./tool";
 
@@ -33,6 +33,7 @@ export function smartClick(alwaysBox: boolean): (context: Context, map: MapPort)
         from = null;
         if (store.get().sketch !== null) store.set({ sketch: null });
         if (start === null) return;
+        aimAt(context, start.lonlat);
         if (distance(start.screen, pointer.screen) >= BOX_PX)
           conversation.setBox(boxOf(corners(map, start.screen, pointer.screen)));
         else if (takesPoints()) conversation.addPoint(start.lonlat, pointer.alt ? 0 : 1);
