@@ -166,6 +166,7 @@ export const data = {
     cancel: "Cancel",
     retry: "Retry",
     windows: "{{done}} of {{total}} windows",
+    empty: "{{n}} empty",
     shapes: "{{done}} of {{total}} shapes",
     percent: "{{n}} %",
     failed: "{{n}} failed",

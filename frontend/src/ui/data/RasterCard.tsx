@@ -16,7 +16,7 @@ import { EncodeDialog } from "./EncodeDialog";
 import classes from "./RasterCard.module.css";
 import { RasterDetailsDialog } from "./RasterDetailsDialog";
 import { Refusal } from "./Refusal";
-import { encodeShare, jobOf, thumbnailUrl } from "./rasterFacts";
+import { encodeShare, jobOf, jobShare, thumbnailUrl } from "./rasterFacts";
 
 interface RasterCardProps {
   readonly projectId: string;
@@ -148,8 +148,8 @@ function StateOf({ projectId, raster, owner, onResumeUpload }: StateProps) {
   const { t } = useTranslation();
   const jobs = useJobs();
   const [planning, { open: plan, close: stopPlanning }] = useDisclosure(false);
-  const share = encodeShare(raster);
   const job = jobOf(jobs, raster.id);
+  const share = job?.kind === "encode" ? jobShare(job) : encodeShare(raster);
 
   if (raster.state === "refused") return <Refusal projectId={projectId} raster={raster} owner={owner} />;
   if (raster.state === "uploading") {
@@ -199,7 +199,9 @@ function StateOf({ projectId, raster, owner, onResumeUpload }: StateProps) {
             </Text>
             {raster.encode.planned > 0 && (
               <Text size="xs" c="dimmed">
-                {formatCount(raster.encode.ready)} / {formatCount(raster.encode.planned - raster.encode.skipped)}
+                {job?.kind === "encode"
+                  ? `${formatCount(job.done + job.skipped)} / ${formatCount(job.total)}`
+                  : `${formatCount(raster.encode.ready)} / ${formatCount(raster.encode.planned - raster.encode.skipped)}`}
               </Text>
             )}
           </Group>

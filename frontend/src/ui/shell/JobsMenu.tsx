@@ -140,13 +140,14 @@ function JobCount({ job }: { readonly job: Job }) {
   const { t } = useTranslation();
   const words: string[] = [t(`jobState.${job.state}`)];
   if (job.total > 0) {
-    const counts = { done: formatCount(job.done), total: formatCount(job.total) };
+    const counts = { done: formatCount(job.done + job.skipped), total: formatCount(job.total) };
     words.push(
       job.kind === "prepare"
         ? t("jobs.percent", { n: Math.round(jobShare(job)) })
         : t(job.kind === "encode" ? "jobs.windows" : "jobs.shapes", counts),
     );
   }
+  if (job.skipped > 0) words.push(t("jobs.empty", { n: formatCount(job.skipped) }));
   if (job.failed > 0) words.push(t("jobs.failed", { n: formatCount(job.failed) }));
   return words.join(" · ");
 }

@@ -22,7 +22,7 @@ describe("the jobs menu", () => {
     await person.click(screen.getByTestId("jobs-menu"));
     const row = await screen.findByTestId(`job-${exampleJob().id}`);
     expect(row).toHaveTextContent("Encode: valley.tif");
-    expect(row).toHaveTextContent("30 of 100 windows · 5 failed");
+    expect(row).toHaveTextContent("45 of 100 windows · 15 empty · 5 failed");
     expect(row).toHaveTextContent(/4.min left/);
     await person.click(screen.getByTestId("job-cancel"));
     expect(asked).toHaveLength(1);
