@@ -1,0 +1,173 @@
+"""Trains edgewise-nano, or goes on with it: `python -m ml.training.run FOLDER --minutes features=40,decoder=40`.
+
+One process a core; gradients are averaged between them. The state is written every two minutes, so that a run that is
+cut off goes on from there. While the file `FOLDER/pause` exists, it waits.
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as group
+import torch.multiprocessing
+
+from ml.training import network, samples
+from ml.training.stages import STAGES, Learner, Stage
+
+FIRST_SEED = 1_000_000  # training scenes; validation takes its seeds below
+SAVE_SECONDS, REPORT_STEPS, WARM_STEPS = 120.0, 25, 100
+MEMORY = 0.998  # of the running mean of the weights
+
+
+class Run:
+    """One process of a run."""
+
+    def __init__(self, folder: Path, rank: int, processes: int) -> None:
+        self.folder, self.rank, self.processes = folder, rank, processes
+        self.model = network.build()
+        seed = int(time.time()) * 64 + rank
+        self.learner = Learner(self.model, samples.Pool(folder / f"pool-{rank}"), np.random.default_rng(seed))
+        self.mean = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.spent: dict[str, float] = defaultdict(float)
+        self.steps = 0
+        self._load()
+        torch.manual_seed(seed % 2**31)
+
+    def stage(self, stage: Stage, seconds: float) -> None:
+        """Goes through a stage, or what is left of it."""
+        named = self.learner.named_parameters()
+        optimizer = torch.optim.AdamW(self.learner.parameters(stage), lr=stage.rate, betas=(0.9, 0.98))
+        if stage.name == "decoder" and not self.spent["decoder"]:
+            torch.manual_seed(1)
+            network.share_out(self.model)
+        begun = saved = time.monotonic()
+        since = self.spent[stage.name]
+        said: dict[str, list[float]] = defaultdict(list)
+        first = self.steps
+        while self._agreed(self.spent[stage.name] < seconds):
+            progress = min(1.0, self.spent[stage.name] / seconds)
+            slope = 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress))
+            rate = stage.rate * slope * min(1.0, (self.steps - first + 1) / WARM_STEPS)
+            for part in optimizer.param_groups:
+                part["lr"] = rate * part["share"]
+            loss, report = self.learner.step(stage, progress)
+            loss.backward()
+            self._average([one for _, one in named])
+            torch.nn.utils.clip_grad_norm_([one for _, one in named], 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            self._remember()
+            self.steps += 1
+            for name, value in report.items():
+                said[name].append(value)
+            begun += self._paused()
+            self.spent[stage.name] = since + time.monotonic() - begun
+            if self.rank == 0 and self.steps % REPORT_STEPS == 0:
+                self._report(stage, progress, said)
+                said.clear()
+            if self.rank == 0 and time.monotonic() - saved > SAVE_SECONDS:
+                self.save()
+                saved = time.monotonic()
+        if self.rank == 0:
+            self.save()
+
+    def save(self) -> None:
+        """Writes the state aside, then in place."""
+        state = {
+            "model": self.mean,
+            "raw": self.model.state_dict(),
+            "affinity": self.learner.affinity.state_dict(),
+            "spent": dict(self.spent),
+            "steps": self.steps,
+        }
+        aside = self.folder / "state.pt.making"
+        torch.save(state, aside)
+        aside.replace(self.folder / "state.pt")
+
+    def _load(self) -> None:
+        path = self.folder / "state.pt"
+        if path.exists():
+            state = torch.load(path, weights_only=True)
+            self.model.load_state_dict(state["raw"])
+            self.learner.affinity.load_state_dict(state["affinity"])
+            self.mean, self.steps = state["model"], state["steps"]
+            self.spent.update(state["spent"])
+
+    def _agreed(self, more: bool) -> bool:
+        """All processes go on for as many steps."""
+        flag = torch.tensor([float(more)])
+        if self.processes > 1:
+            group.all_reduce(flag, group.ReduceOp.MIN)
+        return bool(flag[0])
+
+    def _average(self, parameters: list[torch.nn.Parameter]) -> None:
+        if self.processes == 1:
+            return
+        gradients = [one.grad if one.grad is not None else torch.zeros_like(one) for one in parameters]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        group.all_reduce(flat)
+        flat /= self.processes
+        at = 0
+        for one, gradient in zip(parameters, gradients, strict=True):
+            one.grad = flat[at : at + gradient.numel()].view_as(gradient)
+            at += gradient.numel()
+
+    @torch.no_grad()
+    def _remember(self) -> None:
+        share = 1 - min(MEMORY, (1 + self.steps) / (20 + self.steps))
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.mean[name].lerp_(value, share)
+            else:
+                self.mean[name].copy_(value)
+
+    def _paused(self) -> float:
+        """Waits while it is asked to; the seconds it took."""
+        begun = time.monotonic()
+        while (self.folder / "pause").exists():
+            time.sleep(1)
+        return time.monotonic() - begun
+
+    def _report(self, stage: Stage, progress: float, said: dict[str, list[float]]) -> None:
+        line: dict[str, Any] = {"stage": stage.name, "step": self.steps, "progress": round(progress, 3)}
+        line |= {"minutes": round(sum(self.spent.values()) / 60, 1)}
+        line |= {name: round(float(np.mean(values)), 4) for name, values in said.items()}
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def _process(rank: int, folder: Path, processes: int, minutes: dict[str, float], scenes: int) -> None:
+    torch.set_num_threads(1)
+    samples.make_pool(folder / f"pool-{rank}", FIRST_SEED + rank * scenes, scenes, network.FIELD, lambda done: None)
+    if processes > 1:
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=os.environ.get("MASTER_PORT", "29511"))
+        group.init_process_group("gloo", rank=rank, world_size=processes)
+    run = Run(folder, rank, processes)
+    for name, time_given in minutes.items():
+        run.stage(STAGES[name], 60 * time_given)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--minutes", default="features=100,decoder=120,together=60,finish=20")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--scenes", type=int, default=400, help="made beforehand for each process")
+    given = parser.parse_args()
+    minutes = {name: float(value) for name, value in (part.split("=") for part in given.minutes.split(","))}
+    given.folder.mkdir(parents=True, exist_ok=True)
+    torch.multiprocessing.spawn(
+        _process, (given.folder.resolve(), given.processes, minutes, given.scenes), nprocs=given.processes
+    )
+
+
+if __name__ == "__main__":
+    main()

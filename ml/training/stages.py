@@ -1,0 +1,166 @@
+"""The three stages: features that hold objects together, a decoder that follows the click, both together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ml.training import losses, network, samples
+
+Report = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Crops of `size` px, `images` a step and `prompts` on each; which parts learn, and how fast."""
+
+    name: str
+    size: int
+    images: int
+    prompts: int
+    rounds: int
+    rate: float
+    encoder_rate: float  # of the rate
+    zoom: tuple[float, float]
+    even: tuple[float, float]  # the balanced share of the loss, from begin to end
+
+
+STAGES = {
+    "features": Stage("features", 256, 6, 24, 0, 1e-3, 1.0, (0.6, 2.2), (1.0, 1.0)),
+    "decoder": Stage("decoder", 256, 3, 12, 2, 5e-4, 0.1, (0.6, 2.2), (1.0, 0.3)),
+    "together": Stage("together", 512, 1, 10, 3, 3e-4, 0.5, (0.6, 1.6), (0.3, 0.0)),
+    "finish": Stage("finish", 1024, 1, 6, 3, 1e-4, 0.5, (0.8, 1.0), (0.0, 0.0)),
+}
+
+
+class Learner:
+    """A model with what only its training needs, and the steps of each stage."""
+
+    def __init__(self, model: Any, pool: samples.Pool, random: np.random.Generator) -> None:
+        self.model, self.pool, self.random = model, pool, random
+        self.affinity = nn.Conv2d(32, len(losses.OFFSETS), 1)
+
+    def parameters(self, stage: Stage) -> list[dict[str, Any]]:
+        """The optimiser's groups, each with its `share` of the rate."""
+        parts: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            decodes = name.startswith("sam_") and "conv_s" not in name
+            share = 1.0 if decodes or stage.name == "features" else stage.encoder_rate
+            decays = 0.03 if parameter.ndim > 1 and "embed" not in name and "token" not in name else 0.0
+            parts.setdefault((share, decays), []).append(parameter)
+        return [{"params": found, "share": share, "weight_decay": decays} for (share, decays), found in parts.items()]
+
+    def named_parameters(self) -> list[tuple[str, nn.Parameter]]:
+        """All that learns: not the memory, which needs series of dates."""
+        learns = ("image_encoder.", "sam_mask_decoder.", "sam_prompt_encoder.", "no_mem_embed")
+        own = [(name, one) for name, one in self.model.named_parameters() if name.startswith(learns)]
+        return own + [(f"affinity.{name}", one) for name, one in self.affinity.named_parameters()]
+
+    def step(self, stage: Stage, progress: float) -> tuple[Tensor, Report]:
+        """One step's loss, its gradient not yet taken; `progress` 0..1 of the stage."""
+        if stage.name == "features":
+            return self._features(stage)
+        return self._decoder(stage, progress)
+
+    def _batch(self, stage: Stage, boxes: float) -> tuple[Tensor, Tensor, list[samples.Prompts]]:
+        pixels: list[npt.NDArray[np.float32]] = []
+        objects: list[npt.NDArray[np.int64]] = []
+        prompts: list[samples.Prompts] = []
+        while len(pixels) < stage.images:
+            image, ids = self.pool.crop(self.random, stage.size, stage.zoom)
+            asked = samples.prompts_on(ids, stage.prompts, self.random, boxes=boxes)
+            if asked is None:
+                continue
+            pixels.append(samples.normalised(samples.seen(image, self.random)))
+            objects.append(ids[2::4, 2::4].astype(np.int64))
+            prompts.append(asked)
+        return torch.from_numpy(np.stack(pixels)), torch.from_numpy(np.stack(objects)), prompts
+
+    def _features(self, stage: Stage) -> tuple[Tensor, Report]:
+        pixels, objects, prompts = self._batch(stage, boxes=0.0)
+        clicks = torch.from_numpy(np.stack([one.points[:, 0] for one in prompts]))
+        with torch.autocast("cpu", torch.bfloat16):
+            features = network.encode(self.model, pixels)
+            logits, upscaled = network.glimpse(self.model, features, clicks)
+            near = self.affinity(upscaled)
+        cells = (clicks / samples.CELL).long()
+        mask = losses.clicked(logits, objects, cells)
+        edge = losses.affinities(near.float(), objects)
+        with torch.no_grad():
+            images = torch.arange(len(objects))[:, None]
+            wanted = objects[images, cells[..., 1], cells[..., 0]]
+            truth = (objects[:, None] == wanted[..., None, None]).flatten(0, 1)
+            found = losses.overlap(logits.flatten(0, 1)[:, None], truth).mean()
+        return mask + edge, {"mask": float(mask.detach()), "edge": float(edge.detach()), "iou": float(found)}
+
+    def _decoder(self, stage: Stage, progress: float) -> tuple[Tensor, Report]:
+        pixels, _, prompts = self._batch(stage, boxes=0.25)
+        free = network.FIELD - stage.size
+        offset = tuple(float(16 * int(n)) for n in self.random.integers(0, free // 16 + 1, 2))
+        place = network.positions(self.model, stage.size // network.STRIDE, (offset[0], offset[1]))
+        truth = torch.from_numpy(np.concatenate([one.masks for one in prompts])).float()
+        points = torch.from_numpy(np.concatenate([one.points for one in prompts])) + torch.tensor(offset)
+        asked = network.Asked(points, torch.from_numpy(np.concatenate([one.labels for one in prompts])))
+        even = stage.even[0] + (stage.even[1] - stage.even[0]) * progress
+        with torch.autocast("cpu", torch.bfloat16):
+            features = network.encode(self.model, pixels)
+        said: Report = {}
+        total = torch.zeros(())
+        rounds = 1 + int(self.random.integers(stage.rounds)) if progress > 0.3 else 1
+        for number in range(rounds):
+            with torch.autocast("cpu", torch.bfloat16):
+                masks, scores, present = network.decode(self.model, features, place, asked)
+            judged = losses.judge(masks, scores, present, truth, even)
+            weight = 1.0 if number == 0 else 0.6
+            total = total + weight * judged.loss
+            said |= _measures(judged.overlaps, scores, asked.labels, number)
+            if number + 1 < rounds:
+                asked = _corrected(_chosen(masks, scores, asked.labels), truth, asked, offset)
+        return total, said | {"loss": float(total.detach())}
+
+
+def _measures(overlaps: Tensor, scores: Tensor, labels: Tensor, number: int) -> Report:
+    """Mean IoU of the single output, and of the best and the chosen of the three, by kind of prompt."""
+    if number > 0:
+        return {f"iou_round{number + 1}": float(overlaps[:, 0].mean())}
+    boxed = labels[:, 0] == 2
+    said = {}
+    if bool((~boxed).any()):
+        clicks = overlaps[~boxed]
+        chosen = clicks.gather(1, 1 + scores[~boxed][:, 1:].argmax(1, keepdim=True))
+        said = {
+            "iou_click": float(clicks[:, 0].mean()),
+            "iou_best": float(clicks[:, 1:].max(1).values.mean()),
+            "iou_chosen": float(chosen.mean()),
+        }
+    if bool(boxed.any()):
+        said["iou_box"] = float(overlaps[boxed, 0].mean())
+    return said
+
+
+def _chosen(masks: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
+    """(B, h, w): after a lone click the best-scored of the three, as SAM's predictor takes it; else the single one."""
+    lone = (labels >= 0).sum(1) == 1
+    index = torch.where(lone & (labels[:, 0] == 1), 1 + scores[:, 1:].argmax(1), 0)
+    return masks[torch.arange(len(masks)), index]
+
+
+@torch.no_grad()
+def _corrected(chosen: Tensor, truth: Tensor, asked: network.Asked, offset: tuple[float, ...]) -> network.Asked:
+    """One more click each, somewhere in what is wrong, and the mask fed back as SAM's predictor does."""
+    found, there = chosen > 0, truth > 0
+    missing, wrong = (there & ~found).flatten(1).float(), (found & ~there).flatten(1).float()
+    errors = missing + wrong
+    perfect = errors.sum(1) == 0
+    errors[perfect] = there.flatten(1).float()[perfect]
+    at = torch.multinomial(errors, 1)[:, 0]
+    is_negative = wrong.gather(1, at[:, None])[:, 0] > 0
+    width = truth.shape[-1]
+    cell = torch.stack([at % width, at // width], 1).float()
+    place = (cell + torch.rand(len(at), 2)) * samples.CELL + torch.tensor(offset)
+    points = torch.cat([asked.points, place[:, None]], 1)
+    labels = torch.cat([asked.labels, (~is_negative).float()[:, None]], 1)
+    return network.Asked(points, labels, chosen[:, None].clamp(-32, 32))
