@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +23,11 @@ from ml.decode import OnnxDecoder, PromptError, PromptSet
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
 from ml.frames import FrameError, RasterFrame, geodesic_area_m2, model_from_pixel
 from ml.models import InstalledModel
-from ml.vectorize import MAX_TOLERANCE_PX, MAX_VERTICES, polygon_from_logits
+from ml.vectorize import polygon_from_logits
 from ml.windows import Window, choose_window
 
 READY_SECONDS = 1.0
-COARSE_VERTICES = 48
-COARSE_PX = 16.0
+_coarsely = partial(polygon_from_logits, simplify_px=2.0, max_vertices=48, max_tolerance_px=16.0)
 
 
 class NotEncodedError(Exception):
@@ -104,14 +103,13 @@ def suggest(
     full = wanted if wanted in {candidate.index for candidate in offered} else offered[0].index
     candidates: list[dict[str, Any]] = []
     for candidate in offered:
-        shape = polygon_from_logits(
+        outline = polygon_from_logits if candidate.index == full else _coarsely
+        shape = outline(
             candidate.logits,
             window,
             width=frame.width,
             height=frame.height,
             points=positive,
-            max_vertices=MAX_VERTICES if candidate.index == full else COARSE_VERTICES,
-            max_tolerance_px=MAX_TOLERANCE_PX if candidate.index == full else COARSE_PX,
         )
         if shape is None:
             continue

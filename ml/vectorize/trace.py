@@ -96,14 +96,20 @@ def _within_raster(logits: npt.NDArray[np.float32], window: Window, width: int, 
 def _rings(logits: Floats, window: Window) -> _Rings | None:
     """Each outline with its holes, in pixel coordinates. A mask at the window's side is closed along that side."""
     cell = MODEL_SIZE / logits.shape[0]
-    padded = np.pad(logits, 1, mode="edge")
+    inside = logits > 0
+    rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not len(rows):
+        return None
+    top, left = max(rows[0] - 1, 0), max(cols[0] - 1, 0)  # one cell around the mask, to end it
+    padded = np.pad(logits[top : rows[-1] + 2, left : cols[-1] + 2], 1, mode="edge")
     generator = contourpy.contour_generator(z=padded, fill_type=contourpy.FillType.ChunkCombinedOffsetOffset)
     filled: Any = generator.filled(0.0, np.inf)
     (vertices,), (starts,), (parts,) = filled
     if vertices is None:
         return None
     # Index i of the padded grid is the centre of cell i - 1, which lies at (i - 1 + 0.5) cells.
-    points = pixel_from_model(window, np.clip((vertices - 0.5) * cell, 0.0, MODEL_SIZE))
+    origin = np.array([left - 0.5, top - 0.5])
+    points = pixel_from_model(window, np.clip((vertices + origin) * cell, 0.0, MODEL_SIZE))
     starts, parts = starts.astype(np.int64), parts.astype(np.int64)
     return _Rings(points, starts, parts, _areas(points, starts))
 
@@ -139,9 +145,20 @@ def _parts_at(rings: _Rings, points: Floats) -> Kept:
     high = np.maximum.reduceat(rings.points, rings.starts[:-1])[outer]
     within = np.all((points[None] >= low[:, None]) & (points[None] <= high[:, None]), axis=2)
     for part in np.flatnonzero(np.any(within, axis=1) & (rings.areas[outer] >= MIN_PART_PX2)):
-        drawn = shapely.make_valid(_drawn(rings, rings.part_of == part))
-        found[part] = bool(shapely.intersects_xy(drawn, *points.T).any())
+        first, last = rings.parts[part], rings.parts[part + 1]
+        lines = [rings.points[rings.starts[i] : rings.starts[i + 1]] for i in range(first, last)]
+        found[part] = bool(_inside(lines, points).any())
     return found
+
+
+def _inside(lines: list[Floats], points: Floats) -> Kept:
+    """For each point (N, 2) whether a ray to its right crosses the closed lines an odd number of times."""
+    a, b = np.concatenate([line[:-1] for line in lines]), np.concatenate([line[1:] for line in lines])
+    x, y = points[:, :1], points[:, 1:]
+    spans = (a[:, 1] > y) != (b[:, 1] > y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crosses = (b[:, 0] - a[:, 0]) * (y - a[:, 1]) / (b[:, 1] - a[:, 1]) + a[:, 0]
+    return np.asarray(np.sum(spans & (x < crosses), axis=1) % 2 == 1)
 
 
 def _drawn(rings: _Rings, kept: Kept) -> BaseGeometry:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tests.bench import harness
 
-GROUPS = ("events",)
+GROUPS = ("click", "tiles", "events")
 
 
 def main(names: Sequence[str]) -> int:
