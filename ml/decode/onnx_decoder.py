@@ -1,17 +1,30 @@
 """Decodes prompts over an embedding on the processor through ONNX Runtime."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ml.decode.prepared import WHOLE, Field, Prepared, PreparedCache
 from ml.decode.prompts import Candidate, PromptSet, rank_candidates
-from ml.embeddings.features import Embedding
-from ml.models.installed import InstalledModel
-from ml.models.sessions import DECODER_INPUTS, DECODER_OUTPUTS, open_session
+from ml.embeddings.features import SHAPES, Embedding
+from ml.models.installed import InstalledModel, ModelFile
+from ml.models.sessions import (
+    DECODER_INPUTS,
+    DECODER_OUTPUTS,
+    FIELD_ORIGIN,
+    PREPARE_INPUTS,
+    PREPARED,
+    PREPARED_DECODER_INPUTS,
+    open_session,
+)
 
 FEEDBACK_LIMIT = 32.0  # SAM2ImagePredictor.predict clamps the logits it gives back to +-32
-NO_MASK = np.zeros((1, 1, 256, 256), np.float32)
+KEPT = 4  # windows whose prepared features stay in memory
+ORIGIN = np.zeros(2, np.float32)
+
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,30 +35,81 @@ class Decoded:
     object_score: float
 
 
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the decoder says to B prompt sets over a field of h x w tokens, as it says it.
+
+    `masks` (B, 4, 4h, 4w) logits: the single mask, then the three of several; `scores` (B, 4) predicted IoU;
+    `present` (B, 1) object score logits.
+    """
+
+    masks: Floats
+    scores: Floats
+    present: Floats
+
+
 class OnnxDecoder:
     """The exported prompt encoder and mask decoder of a SAM 2.1 model; safe to use from several threads."""
 
     def __init__(self, model: InstalledModel, threads: int = 1) -> None:
         self.model = model
-        self._session = open_session(model.decoder, threads, DECODER_INPUTS, DECODER_OUTPUTS)
+        if model.prepare is None:
+            self._session = open_session(model.decoder, threads, DECODER_INPUTS, DECODER_OUTPUTS, FIELD_ORIGIN)
+            asked = {node.name for node in self._session.get_inputs()}
+            self._origin = {name: ORIGIN for name in FIELD_ORIGIN if name in asked}
+            self._prepared = None
+        else:
+            self._session = open_session(model.decoder, threads, PREPARED_DECODER_INPUTS, DECODER_OUTPUTS)
+            self._prepared = PreparedCache(_preparing(model.prepare, threads), KEPT)
 
     def decode(
         self, embedding: Embedding, prompts: PromptSet, previous: npt.NDArray[np.float32] | None = None
     ) -> Decoded:
         """Masks for the prompts; `previous` (256, 256) are the logits of this object's last answer."""
         coordinates, labels = prompts.tokens()
-        mask = NO_MASK if previous is None else np.clip(previous, -FEEDBACK_LIMIT, FEEDBACK_LIMIT)[None, None]
-        masks, scores, present = self._session.run(
-            list(DECODER_OUTPUTS),
-            {
-                "image_embed": embedding.image_embed,
-                "high_res_feats_0": embedding.high_res_feats_0,
-                "high_res_feats_1": embedding.high_res_feats_1,
-                "point_coords": coordinates,
-                "point_labels": labels,
-                "mask_input": mask.astype(np.float32),
-                "has_mask_input": np.array([0.0 if previous is None else 1.0], np.float32),
-            },
-        )
-        ranked = rank_candidates(masks[0], scores[0], self.model.candidate_rule, prompts)
-        return Decoded(ranked, float(present[0, 0]))
+        answers = self.answer(embedding, coordinates, labels, None if previous is None else previous[None, None])
+        ranked = rank_candidates(answers.masks[0], answers.scores[0], self.model.candidate_rule, prompts)
+        return Decoded(ranked, float(answers.present[0, 0]))
+
+    def answer(
+        self,
+        embedding: Embedding,
+        coordinates: Floats,
+        labels: Floats,
+        previous: Floats | None = None,
+        field: Field = WHOLE,
+    ) -> Answers:
+        """The answers to B prompt sets, with SAM's coordinates (B, N, 2) in the window and labels (B, N).
+
+        Labels are 1 and 0 for points, 2 and 3 for the corners of a box, -1 for SAM's padding, and with a prepared
+        model -2 for no point at all. `previous` (B, 1, 4h, 4w) are logits over the field. Raises `ValueError` for a
+        field of a model that decodes whole windows only.
+        """
+        mask = np.zeros((len(labels), 1, 4 * field.rows, 4 * field.cols), np.float32)
+        if previous is not None:
+            mask = np.clip(previous, -FEEDBACK_LIMIT, FEEDBACK_LIMIT).astype(np.float32)
+        prompts = {
+            "point_coords": coordinates,
+            "point_labels": labels,
+            "mask_input": mask,
+            "has_mask_input": np.full(len(labels), 0.0 if previous is None else 1.0, np.float32),
+        }
+        found = self._session.run(list(DECODER_OUTPUTS), {**self._features(embedding, field), **prompts})
+        return Answers(*found)
+
+    def _features(self, embedding: Embedding, field: Field) -> dict[str, Any]:
+        if self._prepared is not None:
+            return self._prepared.of(embedding).inputs(field)
+        if field != WHOLE:
+            raise ValueError(f"{self.model.name} decodes whole windows only: it has no file `prepare`")
+        return {**{name: getattr(embedding, name) for name in SHAPES}, **self._origin}
+
+
+def _preparing(file: ModelFile, threads: int) -> Any:
+    session = open_session(file, threads, PREPARE_INPUTS, PREPARED)
+
+    def make(embedding: Embedding) -> Prepared:
+        features = {name: getattr(embedding, name) for name in SHAPES}
+        return Prepared(*session.run(list(PREPARED), {**features, "field_origin": ORIGIN}))
+
+    return make

@@ -1,4 +1,4 @@
-"""Reads installed models: a folder with `model.json` and the two ONNX files that it names by SHA-256."""
+"""Reads installed models: a folder with `model.json` and the ONNX files that it names by SHA-256."""
 
 import contextlib
 import hashlib
@@ -43,8 +43,8 @@ class ModelFile:
 class InstalledModel:
     """One model on the disk, its files checked against the manifest's hashes.
 
-    `sha256` stands for all that an answer depends on: both files and the normalisation. `mean` and `std` are for
-    RGB in 0..1.
+    `sha256` stands for all that an answer depends on: the files and the normalisation. `mean` and `std` are for RGB
+    in 0..1. With `prepare`, the decoder takes what that file makes of the features once an image.
     """
 
     name: str
@@ -56,6 +56,7 @@ class InstalledModel:
     decoder: ModelFile
     candidate_rule: CandidateRule
     mask_feedback: bool
+    prepare: ModelFile | None = None
 
 
 def installed_models(folders: Iterable[Path]) -> list[InstalledModel]:
@@ -112,13 +113,15 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
     try:
         said = _read(manifest)
         encoder, decoder = (_checked(folder, said["files"][part]) for part in ("encoder", "decoder"))
+        prepare = _checked(folder, said["files"]["prepare"]) if "prepare" in said["files"] else None
         size = int(said["input_size"])
         mean, std = _three(said["mean"]), _three(said["std"])
         if size != INPUT_SIZE or min(std) <= 0:
             raise ValueError(f"input_size is {INPUT_SIZE} and std is above 0")
+        depends_on = [encoder.sha256, decoder.sha256, mean, std, *([prepare.sha256] if prepare else [])]
         return InstalledModel(
             name=str(said["name"]),
-            sha256=hashlib.sha256(json.dumps([encoder.sha256, decoder.sha256, mean, std]).encode()).hexdigest(),
+            sha256=hashlib.sha256(json.dumps(depends_on).encode()).hexdigest(),
             input_size=size,
             mean=mean,
             std=std,
@@ -126,6 +129,7 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
             decoder=decoder,
             candidate_rule=CandidateRule(said["candidate_rule"]),
             mask_feedback=bool(said["mask_feedback"]),
+            prepare=prepare,
         )
     except ModelError as error:
         return error

@@ -12,31 +12,53 @@ from ml.models.installed import ModelError, ModelFile
 
 # A tensor says where its weights lie under the key "location"; its length may be written with needless zeros.
 EXTERNAL = re.compile(rb"(?:\x08|\x88\x80{0,8}\x00)location")
-ENCODER_INPUTS: Mapping[str, Sequence[Any]] = {"image": (1, 3, 1024, 1024)}
-FEATURES: Mapping[str, Sequence[Any]] = {
+Shapes = Mapping[str, Sequence[int | None]]  # of float32 tensors by name; None is a dimension that may change
+
+ENCODER_INPUTS: Shapes = {"image": (1, 3, 1024, 1024)}
+FEATURES: Shapes = {
     "image_embed": (1, 256, 64, 64),
     "high_res_feats_0": (1, 32, 256, 256),
     "high_res_feats_1": (1, 64, 128, 128),
 }
-DECODER_INPUTS: Mapping[str, Sequence[Any]] = {
-    **FEATURES,
+PROMPTS: Shapes = {
     "point_coords": (None, None, 2),
     "point_labels": (None, None),
-    "mask_input": (None, 1, 256, 256),
+    "mask_input": (None, 1, None, None),
     "has_mask_input": (None,),
 }
-DECODER_OUTPUTS: Mapping[str, Sequence[Any]] = {
+FIELD_ORIGIN: Shapes = {"field_origin": (2,)}  # where a field of tokens lies in the frame: x, y in px
+DECODER_INPUTS: Shapes = {**FEATURES, **PROMPTS, "mask_input": (None, 1, 256, 256)}  # of a decoder in one file
+DECODER_OUTPUTS: Shapes = {
     "low_res_masks": (None, 4, 256, 256),
     "iou_predictions": (None, 4),
     "object_score": (None, 1),
 }
+MASK_TOKENS: Shapes = {"mask_tokens": (None, 4, 256)}
+
+PREPARE_INPUTS: Shapes = {
+    "image_embed": (1, 256, None, None),
+    "high_res_feats_0": (1, 32, None, None),
+    "high_res_feats_1": (1, 64, None, None),
+    **FIELD_ORIGIN,
+}
+PREPARED: Shapes = {
+    "image": (1, None, 256),
+    "places": (1, None, 256),
+    "keys": (1, 8, 16, None),
+    "values": (1, 8, None, 16),
+    "queries": (1, 8, None, 16),
+    "fine": (1, None, 32),
+    "middle": (1, None, 64),
+}
+PREPARED_DECODER_INPUTS: Shapes = {**PREPARED, **PROMPTS}  # of a decoder that takes what `prepare` made
 
 
 def open_session(
-    file: ModelFile, threads: int, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]]
+    file: ModelFile, threads: int, inputs: Shapes, outputs: Shapes, optional: Shapes | None = None
 ) -> onnxruntime.InferenceSession:
     """A CPU session over one self-contained file. Raises `ModelError` for any other file.
 
+    `optional` are inputs that it may ask for besides.
     The file is given to the runtime as bytes, without its place: weights in files beside it (external data, a way
     to read any file of the machine) cannot be found and are refused.
     """
@@ -61,13 +83,13 @@ def open_session(
         raise ModelError(f"{path.name} is not a model that can be run. Install it again.") from error
     _expect(path, "input", inputs, session.get_inputs())
     _expect(path, "output", outputs, session.get_outputs())
-    unknown = {node.name for node in session.get_inputs()} - set(inputs)
+    unknown = {node.name for node in session.get_inputs()} - {*inputs, *(optional or {})}
     if unknown:
         raise ModelError(f"{path.name} asks for {sorted(unknown)}, which SAM 2.1 does not. Install another model.")
     return session
 
 
-def _expect(path: Path, side: str, wanted: Mapping[str, Sequence[Any]], found: Sequence[Any]) -> None:
+def _expect(path: Path, side: str, wanted: Shapes, found: Sequence[Any]) -> None:
     """Names, float32, and each fixed dimension; what the file leaves open may be anything."""
     nodes = {node.name: node for node in found}
     for name, shape in wanted.items():
