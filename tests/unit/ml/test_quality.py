@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyogrio
 import pytest
+import shapely
 from affine import Affine
 from pyproj import Transformer
 
@@ -205,6 +207,18 @@ class TestFolders:
         assert picture.pixels.shape == (300, 400, 3)
         assert iou(picture.objects[0], picture.pixels[..., 0] > 100) > 0.99
         assert picture.pixels.max() == 200  # uint8 in colours is taken as it is
+
+    def test_of_several_layers_the_one_with_polygons_is_read(self, tmp_path: Path) -> None:
+        make_tif(tmp_path / "a.tif", np.zeros((3, 300, 400), np.uint8))
+        geojson = written(tmp_path, "shapes.geojson", [box(100, 100, 200, 200)])
+        meta, _, geometries, _ = pyogrio.raw.read(geojson)
+        styles = np.array([shapely.to_wkb(shapely.Point(0, 0))], dtype=object)
+        for layer, kind, what in (("styles", "Point", styles), ("shapes", "Polygon", geometries)):
+            pyogrio.raw.write(
+                tmp_path / "a.gpkg", what, [], [], layer=layer, crs=meta["crs"], geometry_type=kind, driver="GPKG"
+            )
+        (picture,) = pictures_of(Pair(tmp_path / "a.tif", tmp_path / "a.gpkg"), most=10)
+        assert picture.objects[0].sum() == pytest.approx(10_000, rel=0.02)
 
     def test_a_smaller_window_shows_its_objects_larger(self, tmp_path: Path) -> None:
         values = np.zeros((1, 300, 400), np.uint16)

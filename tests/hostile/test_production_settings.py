@@ -1,4 +1,4 @@
-"""Production refuses to start half-configured; each case in a process of its own, as it would really start."""
+"""Hazard 21: in production the server does not start with default secrets, in debug mode, or with the demo in it."""
 
 import os
 import subprocess
