@@ -23,6 +23,7 @@ RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
 VECTORS = (".geojson", ".json", ".gpkg", ".shp", ".fgb")
 PART = 0.25  # of an object has to lie in the raster
 WHOLE = 0.9  # of that part has to lie in the window
+AREAS = ("Polygon", "Unknown", "Collection")  # in the names of layers' geometry types
 COLOURS = ("red", "green", "blue")
 
 
@@ -84,9 +85,10 @@ def pictures_of(pair: Pair, most: int, seed: int = 0) -> Iterator[Picture]:
 
 
 def _shapes(path: Path, frame: RasterFrame) -> list[BaseGeometry]:
-    """The polygons in pixels of the raster."""
+    """The polygons of the first layer that may have some, in pixels of the raster."""
     try:
-        meta, _, geometries, _ = pyogrio.raw.read(path, columns=[])
+        layers = [name for name, kind in pyogrio.list_layers(path) if kind and any(form in kind for form in AREAS)]
+        meta, _, geometries, _ = pyogrio.raw.read(path, layer=layers[0] if layers else 0, columns=[])
     except (pyogrio.errors.DataSourceError, ValueError) as error:
         raise QualityError(f"{path.name} cannot be read as polygons. Choose another file.") from error
     found: list[BaseGeometry] = []

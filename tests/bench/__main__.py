@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tests.bench import harness
 
-GROUPS = ("click", "tiles", "events")
+GROUPS = ("click", "tiles", "events", "quality")
 
 
 def main(names: Sequence[str]) -> int:

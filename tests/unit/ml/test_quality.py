@@ -14,8 +14,6 @@ import shapely
 from affine import Affine
 from pyproj import Transformer
 
-pytest.importorskip("cv2", reason="opencv is not installed: .venv/bin/pip install opencv-python-headless")
-
 from ml.decode import Candidate, Decoded, PromptSet
 from ml.quality import Picture, QualityError, Trial, summarise, try_picture, worst_first
 from ml.quality.clicks import next_click
