@@ -1,0 +1,126 @@
+"""Clicks of one browser over the websocket of a running server, on ground that is encoded."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.bench.grounds import Ground, names
+from tests.bench.harness import Row, bootstrap, percentile
+from tests.support.server import running_stack
+from tests.support.ws_client import connected
+
+ROUNDS, WARM_UP = 2, 10
+WIRE_GOAL_MS, BYTES_GOAL = 10.0, 2048.0
+SETUP = """
+import json, sys
+from pathlib import Path
+from backend.accounts.services import create_token
+from backend.encoding.services import encode_window
+from ml.windows import plan_windows
+from tests.support.rasters import prepared
+from tests.support.worlds import make_world
+world = make_world("Bench")
+rasters = []
+for path in sys.argv[1:]:
+    raster = prepared(world.project, world.owner, Path(path))
+    if raster.state != raster.State.VIEWABLE:
+        raise RuntimeError(f"{path}: {raster.state} {raster.error}")
+    for window in plan_windows(raster.width, raster.height):
+        encode_window(raster, window)
+    rasters.append(str(raster.id))
+print(json.dumps({"project": str(world.project.id), "rasters": rasters,
+                  "token": create_token(world.annotator, "t", None)[1]}))
+"""
+p50, p95 = partial(percentile, share=0.5), partial(percentile, share=0.95)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """Of each click: milliseconds at the browser, of the decode, of the outlines, of all in the thread; bytes."""
+
+    click: list[float] = field(default_factory=list)
+    decode: list[float] = field(default_factory=list)
+    outline: list[float] = field(default_factory=list)
+    total: list[float] = field(default_factory=list)
+    wait: list[float] = field(default_factory=list)
+    size: list[float] = field(default_factory=list)
+
+
+def measure(grounds: Sequence[Ground]) -> list[Row]:
+    """The rows `click.wire_overhead_p95_ms` and `click.answer_bytes_p95`."""
+    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder) / "data", worker=False) as stack:
+        facts = json.loads(stack.python(SETUP, *(str(ground.path) for ground in grounds)))
+        heard = asyncio.run(_click(stack.url, facts, grounds))
+    pairs = list(zip(heard.click, heard.decode, strict=True))
+    return [
+        Row(
+            name="click.wire_overhead_p95_ms",
+            value=_overhead(pairs),
+            goal=WIRE_GOAL_MS,
+            better="lower",
+            unit="ms",
+            n=len(pairs),
+            spread=bootstrap(pairs, _overhead),
+            extra={
+                "pictures": names(grounds),
+                "click_p50_ms": p50(heard.click),
+                "click_p95_ms": p95(heard.click),
+                "decode_p50_ms": p50(heard.decode),
+                "decode_p95_ms": p95(heard.decode),
+                "outlines_p50_ms": p50(heard.outline),
+                "outlines_p95_ms": p95(heard.outline),
+                "before_decode_p50_ms": p50(_less(heard.total, heard.decode, heard.outline)),
+                "before_decode_p95_ms": p95(_less(heard.total, heard.decode, heard.outline)),
+                "beyond_thread_p50_ms": p50(_less(heard.click, heard.total)),
+                "beyond_thread_p95_ms": p95(_less(heard.click, heard.total)),
+                "wait_p95_ms": p95(heard.wait),
+                "above_decode_click_by_click_p95_ms": p95(_less(heard.click, heard.decode)),
+            },
+        ),
+        Row(
+            name="click.answer_bytes_p95",
+            value=p95(heard.size),
+            goal=BYTES_GOAL,
+            better="lower",
+            unit="bytes",
+            n=len(heard.size),
+            spread=bootstrap(heard.size, p95),
+            extra={"pictures": names(grounds), "p50_bytes": p50(heard.size), "max_bytes": max(heard.size)},
+        ),
+    ]
+
+
+def _overhead(pairs: Sequence[tuple[float, float]]) -> float:
+    """The click's p95 less the decode's p95."""
+    return p95([click for click, _ in pairs]) - p95([decode for _, decode in pairs])
+
+
+def _less(whole: Sequence[float], *parts: Sequence[float]) -> list[float]:
+    return [total - sum(taken) for total, *taken in zip(whole, *parts, strict=True)]
+
+
+async def _click(url: str, facts: dict[str, Any], grounds: Sequence[Ground]) -> _Heard:
+    """Each place of each picture in turn, the pictures mixed; the first clicks are not counted."""
+    places = [
+        (raster, place) for raster, ground in zip(facts["rasters"], grounds, strict=True) for place in ground.places
+    ]
+    asked = [places[turn % len(places)] for turn in range(0, len(places) * ROUNDS * 7, 7)]
+    heard = _Heard()
+    async with connected(url, facts["token"], facts["project"]) as browser:
+        for number, (raster, (lon, lat)) in enumerate([*asked[:WARM_UP], *asked], -WARM_UP):
+            answer, wall = await browser.click(raster, (lon, lat, 1))
+            if answer["type"] != "suggestion":
+                raise RuntimeError(f"no suggestion at {lon}, {lat}: {answer}")
+            if number >= 0:
+                heard.click.append(wall)
+                heard.decode.append(answer["ms"]["decode"])
+                heard.outline.append(answer["ms"]["vectorize"])
+                heard.total.append(answer["ms"]["total"])
+                heard.wait.append(answer["ms"].get("wait", 0.0))
+                heard.size.append(float(browser.sizes[-1]))
+    return heard
