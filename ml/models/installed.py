@@ -14,6 +14,7 @@ from typing import Any
 MANIFEST = "model.json"
 MAX_MANIFEST_BYTES = 64 * 1024
 INPUT_SIZE = 1024  # of every SAM 2.1 model
+OTHER_FILES = ("weights", "memory_encoder", "memory_attention")  # what a model may have and a click does not need
 
 
 class ModelError(ValueError):
@@ -44,7 +45,8 @@ class InstalledModel:
     """One model on the disk, its files checked against the manifest's hashes.
 
     `sha256` stands for all that an answer depends on: the files and the normalisation. `mean` and `std` are for RGB
-    in 0..1. With `prepare`, the decoder takes what that file makes of the features once an image.
+    in 0..1. With `prepare`, the decoder takes what that file makes of the features once an image. `weights`
+    (safetensors) and the two memory files are checked when they are opened, not before.
     """
 
     name: str
@@ -57,6 +59,10 @@ class InstalledModel:
     candidate_rule: CandidateRule
     mask_feedback: bool
     prepare: ModelFile | None = None
+    weights: ModelFile | None = None
+    memory_encoder: ModelFile | None = None
+    memory_attention: ModelFile | None = None
+    architecture: str = ""
 
 
 def installed_models(folders: Iterable[Path]) -> list[InstalledModel]:
@@ -114,6 +120,7 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
         said = _read(manifest)
         encoder, decoder = (_checked(folder, said["files"][part]) for part in ("encoder", "decoder"))
         prepare = _checked(folder, said["files"]["prepare"]) if "prepare" in said["files"] else None
+        others = {part: _named(folder, said["files"][part]) for part in OTHER_FILES if part in said["files"]}
         size = int(said["input_size"])
         mean, std = _three(said["mean"]), _three(said["std"])
         if size != INPUT_SIZE or min(std) <= 0:
@@ -130,6 +137,8 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
             candidate_rule=CandidateRule(said["candidate_rule"]),
             mask_feedback=bool(said["mask_feedback"]),
             prepare=prepare,
+            architecture=str(said.get("architecture", "")),
+            **others,
         )
     except ModelError as error:
         return error
@@ -158,12 +167,18 @@ def _read(manifest: Path) -> dict[str, Any]:
 
 
 def _checked(folder: Path, entry: dict[str, Any]) -> ModelFile:
+    file = _named(folder, entry)
+    with file.path.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != file.sha256:
+        raise ModelError(f"{file.path.name} of {folder.name} is damaged or not the file it was. Install it again.")
+    return file
+
+
+def _named(folder: Path, entry: dict[str, Any]) -> ModelFile:
+    """A file that the manifest names; what is in it is not read."""
     name = str(entry["path"])
     path = folder / name
     if Path(name).name != name or path.is_symlink() or not path.is_file():
         raise ModelError(f"{folder.name} lacks its file {Path(name).name!r}. Install it again.")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != entry["sha256"]:
-        raise ModelError(f"{name} of {folder.name} is damaged or not the file it was. Install it again.")
-    return ModelFile(path, found)
+    return ModelFile(path, str(entry["sha256"]))

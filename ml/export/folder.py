@@ -1,0 +1,65 @@
+"""Makes the folder of an installed model out of a torch one: ONNX files, weights and manifest."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ml.export.onnx_files import export_decoder, export_encoder
+from ml.export.weights import save_weights
+from ml.models.installed import INPUT_SIZE, MANIFEST, CandidateRule
+from ml.models.registry import MEAN, STD
+
+LICENCE = "Apache-2.0"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a manifest says of a model beside its files; `source` says where its weights came from."""
+
+    name: str
+    architecture: str
+    description: str
+    source: dict[str, Any] = field(default_factory=dict)
+    candidate_rule: CandidateRule = CandidateRule.SAM2
+    mask_feedback: bool = True
+    licence: str = LICENCE
+
+
+def write_folder(model: Any, folder: Path, card: Card, tell: Callable[[str], None] = lambda _: None) -> None:
+    """Writes all files of a model into an empty folder, the manifest last; `tell` hears what is being written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    steps: list[tuple[str, Callable[[], None]]] = [
+        ("encoder", lambda: export_encoder(model, folder / "encoder.onnx")),
+        ("decoder", lambda: export_decoder(model, folder / "prepare.onnx", folder / "decoder.onnx")),
+        ("weights", lambda: save_weights(model, folder / "weights.safetensors")),
+    ]
+    for what, step in steps:
+        tell(what)
+        step()
+    files = {path.stem: _entry(path) for path in sorted(folder.iterdir()) if path.suffix in (".onnx", ".safetensors")}
+    manifest = {
+        "name": card.name,
+        "description": card.description,
+        "licence": card.licence,
+        "architecture": card.architecture,
+        "source": card.source,
+        "files": files,
+        "input_size": INPUT_SIZE,
+        "mean": list(MEAN),
+        "std": list(STD),
+        "candidate_rule": card.candidate_rule.value,
+        "mask_feedback": card.mask_feedback,
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {
+            "path": path.name,
+            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+            "bytes": path.stat().st_size,
+        }

@@ -1,0 +1,232 @@
+"""Proves that an installed model answers as Meta's own code does with the same weights, from uint8 pixels on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ml.decode import Field, OnnxDecoder
+from ml.embeddings import Embedding
+from ml.embeddings.features import SHAPES
+from ml.encode.onnx_encoder import OnnxEncoder, prepare
+from ml.export.reference import predictor_of
+from ml.models.installed import InstalledModel
+
+PROMPT_SETS = 200
+MOST_POINTS = 6
+FRAME = 1024
+# A difference is judged in units of what it is a difference of: the standard deviation of the reference's numbers.
+# Single precision has 24 bits (6e-8); some thousand sums and products in another order leave 1e-6 to 1e-4 of that.
+BOUND = 1e-3
+SCORE_BOUND = 1e-4  # predicted IoU, 0..1
+FIELDS = (Field(0, 0, 16, 16), Field(24, 40, 32, 16), Field(48, 0, 16, 64), Field(17, 9, 32, 32))
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """One random prompt set as SAM2ImagePredictor.predict takes it, pixels of a 1024 x 1024 image."""
+
+    points: Floats
+    labels: npt.NDArray[np.int32]
+    box: Floats | None
+    mask: Floats | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one kind of output lies from the reference's at most, and where the line is drawn, in its own unit."""
+
+    what: str
+    largest: float
+    bound: float
+    compared: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is small enough; a number that is none is not."""
+        return self.largest <= self.bound
+
+
+@dataclass
+class Parity:
+    """All that was compared."""
+
+    model: str
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of it is small enough."""
+        return bool(self.differences) and all(one.passed for one in self.differences)
+
+    def table(self) -> str:
+        """For people to read."""
+        rows = [
+            f"  {'ok  ' if one.passed else 'FAIL'}  {one.what:<52} {one.largest:.2e}  (at most {one.bound:.0e}, "
+            f"{one.compared} compared)"
+            for one in self.differences
+        ]
+        return "\n".join([f"{self.model}: {'pass' if self.passed else 'FAIL'}", *rows])
+
+
+def compare(
+    installed: InstalledModel,
+    model: Any,
+    *,
+    prompt_sets: int = PROMPT_SETS,
+    seed: int = 0,
+    threads: int = 2,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Parity:
+    """Compares an installed model with the torch model it was made of; `tell` hears how many prompt sets are done."""
+    pixels = picture(seed)
+    predictor = predictor_of(model)
+    encoder, decoder = OnnxEncoder(installed, threads), OnnxDecoder(installed, threads)
+    found = Parity(installed.name)
+    predictor.set_image(pixels)
+    _compare_input(found, predictor, installed, pixels)
+    embedding = encoder.encode(pixels)
+    reference = _embedding_of(predictor)
+    for name in SHAPES:
+        _note(found, f"encoder, {name} against set_image", getattr(embedding, name), getattr(reference, name))
+    _compare_prompts(found, predictor, decoder, embedding, asked=prompts(prompt_sets, seed), tell=tell)
+    _compare_fields(found, model, decoder, reference, seed)
+    return found
+
+
+def picture(seed: int) -> npt.NDArray[np.uint8]:
+    """A picture (1024, 1024, 3) with large, small and no structure."""
+    rng = np.random.default_rng(seed)
+    layers = [np.kron(rng.integers(0, 256, (n, n, 3)), np.ones((FRAME // n, FRAME // n, 1))) for n in (8, 64, 1024)]
+    return np.clip(sum(layers) / len(layers), 0, 255).astype(np.uint8)
+
+
+def prompts(count: int, seed: int) -> Iterator[Prompts]:
+    """Random prompt sets: 1 to 6 points, boxes with and without points, half of them with a mask."""
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        low = rng.uniform(0, 800, 2)
+        box = np.concatenate([low, low + rng.uniform(8, 224, 2)]).astype(np.float32) if number % 3 == 0 else None
+        least = 0 if box is not None else 1
+        points = rng.uniform(0, FRAME, (rng.integers(least, MOST_POINTS + 1), 2)).astype(np.float32)
+        labels = rng.integers(0, 2, len(points)).astype(np.int32)
+        blocks = np.clip(rng.normal(0, 8, (1, 32, 32)), -32, 32).astype(np.float32)  # as `predict` gives masks back
+        mask = blocks.repeat(8, 1).repeat(8, 2) if number % 2 else None
+        yield Prompts(points, labels, box, mask)
+
+
+def _compare_input(found: Parity, predictor: Any, installed: InstalledModel, pixels: npt.NDArray[np.uint8]) -> None:
+    theirs = predictor._transforms(pixels)[None].numpy()
+    _note(found, "input, from uint8 pixels", prepare(pixels, installed), theirs)
+
+
+def _compare_prompts(
+    found: Parity,
+    predictor: Any,
+    decoder: OnnxDecoder,
+    embedding: Embedding,
+    *,
+    asked: Iterator[Prompts],
+    tell: Callable[[int], None],
+) -> None:
+    """From pixels to logits: our encoder and decoder against `predict`, several masks and one."""
+    ours: dict[str, list[Floats]] = {"logits": [], "scores": []}
+    theirs: dict[str, list[Floats]] = {"logits": [], "scores": []}
+    for number, one in enumerate(asked, 1):
+        coordinates, labels = _tokens(one)
+        mask = None if one.mask is None else one.mask[None]
+        answers = decoder.answer(embedding, coordinates, labels, mask)
+        _, scores, logits = predictor.predict(
+            one.points if len(one.points) else None,
+            one.labels if len(one.points) else None,
+            box=one.box,
+            mask_input=one.mask,
+            multimask_output=True,
+            return_logits=True,
+        )
+        theirs["logits"].append(logits)
+        theirs["scores"].append(scores)
+        ours["logits"].append(np.clip(answers.masks[0, 1:], -32, 32))
+        ours["scores"].append(answers.scores[0, 1:])
+        tell(number)
+    count = len(ours["logits"])
+    _note(found, "logits of three masks against predict", np.stack(ours["logits"]), np.stack(theirs["logits"]), count)
+    difference = np.abs(np.stack(ours["scores"]) - np.stack(theirs["scores"])).max()
+    found.differences.append(Difference("predicted IoU against predict", float(difference), SCORE_BOUND, count))
+
+
+@torch.inference_mode()
+def _compare_fields(found: Parity, model: Any, decoder: OnnxDecoder, features: Embedding, seed: int) -> None:
+    """Batches of sets of several lengths, whole and cut to a field, against SAM2Base's prompt encoder and decoder."""
+    if decoder.model.prepare is None:
+        return
+    rng = np.random.default_rng(seed + 1)
+    logits, single, present = [], [], []
+    for cut in (Field(), *FIELDS):
+        points = rng.uniform(0, FRAME, (3, 4, 2)).astype(np.float32)
+        labels = np.array([[1, -2, -2, -2], [2, 3, 0, -2], [1, 0, 1, 1]], np.float32)
+        mask = np.clip(rng.normal(0, 8, (3, 1, 4 * cut.rows, 4 * cut.cols)), -32, 32).astype(np.float32)
+        answers = decoder.answer(features, points, labels, mask, cut)
+        for row in range(3):
+            there = labels[row] > -2
+            asked = {"points": points[row : row + 1, there], "labels": labels[row : row + 1, there], "mask": mask[row]}
+            wanted = _base(model, features, cut, **asked)
+            logits.append((answers.masks[row, 1:], wanted[0][0, 1:]))
+            single.append((answers.masks[row, :1], wanted[0][0, :1]))
+            present.append((answers.present[row], wanted[1][0]))
+    for what, pairs in (("logits of three masks", logits), ("logits of the single mask", single)):
+        ours, theirs = (np.concatenate([one[side].ravel() for one in pairs]) for side in (0, 1))
+        _note(found, f"{what} against SAM2Base, windows and fields", ours, theirs, len(pairs))
+    ours, theirs = (np.array([one[side] for one in present]) for side in (0, 1))
+    _note(found, "object score against SAM2Base", ours, theirs, len(present))
+
+
+def _base(
+    model: Any, features: Embedding, cut: Field, *, points: Floats, labels: Floats, mask: Floats
+) -> tuple[Floats, Floats]:
+    """All four masks and the object score of one prompt set over a field, from SAM2Base's own modules."""
+    prompt_encoder = model.sam_prompt_encoder
+    sparse, dense = prompt_encoder(
+        points=(torch.from_numpy(points), torch.from_numpy(labels)), boxes=None, masks=torch.from_numpy(mask)[None]
+    )
+    maps = [torch.from_numpy(getattr(features, name)) for name in SHAPES]
+    embed, fine, middle = (_cut(one, cut, scale) for one, scale in zip(maps, (1, 4, 2), strict=True))
+    place = _cut(prompt_encoder.get_dense_pe(), cut, 1)
+    masks, _, _, present = model.sam_mask_decoder.predict_masks(
+        image_embeddings=embed,
+        image_pe=place,
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        repeat_image=False,
+        high_res_features=[fine, middle],
+    )
+    return masks.numpy(), present.numpy()
+
+
+def _cut(one: torch.Tensor, cut: Field, scale: int) -> torch.Tensor:
+    rows = slice(scale * cut.row, scale * (cut.row + cut.rows))
+    return one[:, :, rows, scale * cut.col : scale * (cut.col + cut.cols)]
+
+
+def _tokens(one: Prompts) -> tuple[Floats, Floats]:
+    coordinates, labels = one.points, one.labels.astype(np.float32)
+    if one.box is not None:
+        coordinates = np.concatenate([one.box.reshape(2, 2), coordinates])
+        labels = np.concatenate([np.array([2, 3], np.float32), labels])
+    return coordinates[None], labels[None]
+
+
+def _embedding_of(predictor: Any) -> Embedding:
+    features = predictor._features
+    return Embedding(features["image_embed"].numpy(), *(one.numpy() for one in features["high_res_feats"]))
+
+
+def _note(found: Parity, what: str, ours: Floats, theirs: Floats, compared: int = 1) -> None:
+    """The largest difference over the reference's standard deviation."""
+    spread = float(theirs.std()) or 1.0
+    found.differences.append(Difference(what, float(np.abs(ours - theirs).max()) / spread, BOUND, compared))
