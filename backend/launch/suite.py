@@ -17,6 +17,7 @@ from backend.launch.setup import Bench, Database
 from backend.launch.shell import with_path_first
 from backend.launch.supervisor import StopSignals
 
+GIVEN_FOLDERS = ("EDGEWISE_TEST_DATA", "EDGEWISE_TEST_MODELS")  # real rasters; weights to compare with
 FOLDERS = ("tests/unit", "tests/integration", "tests/hostile", "tests/e2e")
 
 
@@ -62,8 +63,9 @@ def test(paths: Paths, console: Console) -> int:
 def environment(paths: Paths, database: Database, chromium: str) -> dict[str, str]:
     """What the tests get: the private database as its administrator, and none of the person's own settings."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("EDGEWISE_")}
-    if folder := os.environ.get("EDGEWISE_TEST_DATA"):
-        env["EDGEWISE_TEST_DATA"] = str(Path(folder).resolve())
+    for name in GIVEN_FOLDERS:
+        if folder := os.environ.get(name):
+            env[name] = str(Path(folder).resolve())
     env.update(DATABASE_URL=database.admin_url, PYTHONUNBUFFERED="1")
     if chromium:
         env["EDGEWISE_CHROMIUM"] = chromium
