@@ -1,35 +1,47 @@
-"""Lon/lat rings as short text: the published encoded-polyline algorithm, at a precision of 1e-8 degrees.
+"""Lon/lat rings as short text: the published encoded-polyline algorithm, with as many digits as the pixels deserve.
 
 Each coordinate is rounded, the difference to the one before is zigzagged and cut into 5-bit pieces, low ones first,
-each plus 63 as an ASCII character. Order: longitude, latitude. 1e-8 degrees is about 1 mm on the ground.
+each plus 63 as an ASCII character. Order: longitude, latitude. `digits` are those after the decimal point of a degree.
 """
+
+import math
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-PRECISION = 1e8
+METRES_PER_DEGREE = 111_320  # of latitude; a degree of longitude is never longer
+STEPS_PER_PIXEL = 10
+FEWEST, MOST = 5, 9
 
 
-def encode_rings(geometry: BaseGeometry) -> list[list[str]]:
-    """The parts of a polygon or multipolygon, each a list of rings, the outer one first."""
-    parts = getattr(geometry, "geoms", [geometry])
+def digits_for(pixel_m: float) -> int:
+    """Digits by which no coordinate is off by more than a twentieth of a pixel."""
+    return min(MOST, max(FEWEST, math.ceil(math.log10(STEPS_PER_PIXEL * METRES_PER_DEGREE / pixel_m))))
+
+
+def encode_rings(geometry: BaseGeometry, digits: int) -> list[list[str]]:
+    """The parts of a polygon or multipolygon, each a list of rings, the outer one first; valid once rounded."""
+    rounded = shapely.transform(geometry, lambda lonlat: np.round(lonlat, digits))
+    if not rounded.is_valid:
+        rounded = shapely.set_precision(geometry, 10.0**-digits)
     return [
-        [encode_line(np.asarray(ring.coords)[:, :2]) for ring in (part.exterior, *part.interiors)]
-        for part in parts
-        if isinstance(part, Polygon)
+        [encode_line(shapely.get_coordinates(ring), digits) for ring in (part.exterior, *part.interiors)]
+        for part in shapely.get_parts(rounded)
+        if isinstance(part, Polygon) and not part.is_empty
     ]
 
 
-def encode_line(lonlat: npt.NDArray[np.float64]) -> str:
+def encode_line(lonlat: npt.NDArray[np.float64], digits: int) -> str:
     """One line of (N, 2) lon/lat as text."""
-    steps = np.rint(lonlat * PRECISION).astype(np.int64)
+    steps = np.rint(lonlat * 10.0**digits).astype(np.int64)
     differences = np.diff(steps, axis=0, prepend=np.zeros((1, 2), np.int64)).ravel()
     return "".join(map(_encode_number, differences.tolist()))
 
 
-def decode_line(text: str) -> npt.NDArray[np.float64]:
+def decode_line(text: str, digits: int) -> npt.NDArray[np.float64]:
     """The (N, 2) lon/lat of a text made by `encode_line`. Raises `ValueError` for a cut-off text."""
     numbers, value, shift = [], 0, 0
     for character in text:
@@ -41,7 +53,7 @@ def decode_line(text: str) -> npt.NDArray[np.float64]:
             value, shift = 0, 0
     if shift or len(numbers) % 2:
         raise ValueError("the line is cut off")
-    return np.cumsum(np.array(numbers, np.int64).reshape(-1, 2), axis=0) / PRECISION
+    return np.cumsum(np.array(numbers, np.int64).reshape(-1, 2), axis=0) / 10.0**digits
 
 
 def _encode_number(number: int) -> str:

@@ -18,7 +18,7 @@ from backend.encoding.selectors import ready_windows, state_of, window_polygon
 from backend.encoding.services import forget_window
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
-from backend.segmentation.polylines import encode_rings
+from backend.segmentation.polylines import digits_for, encode_rings
 from ml.decode import OnnxDecoder, PromptError, PromptSet
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
 from ml.frames import FrameError, RasterFrame, geodesic_area_m2, model_from_pixel
@@ -101,6 +101,7 @@ def suggest(
     positive = [pixel[i] for i, point in enumerate(prompts.points) if point[2] == 1]
     offered = decoded.candidates[:1] if best_only else decoded.candidates
     full = wanted if wanted in {candidate.index for candidate in offered} else offered[0].index
+    precise = digits_for(min(frame.pixel_size_m()))
     candidates: list[dict[str, Any]] = []
     for candidate in offered:
         outline = polygon_from_logits if candidate.index == full else _coarsely
@@ -114,9 +115,11 @@ def suggest(
         if shape is None:
             continue
         lonlat = frame.lonlat_geometry_from_pixel(shape)
+        digits = precise if candidate.index == full else precise - 1
         candidates.append(
             {
-                "rings": encode_rings(lonlat),
+                "rings": encode_rings(lonlat, digits),
+                "digits": digits,
                 "score": round(candidate.score, 4),
                 "area_m2": float(f"{geodesic_area_m2(lonlat):.6g}"),
                 "index": candidate.index,

@@ -51,7 +51,7 @@ describe("an encoded line", () => {
     const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
     for (let round = 0; round < 200; round += 1) {
       const line = Array.from({ length: 5 }, (): LonLat => [random() * 360 - 180, random() * 180 - 90]);
-      const decoded = decodeLine(encodeLine(line));
+      const decoded = decodeLine(encodeLine(line), 8);
       decoded.forEach(([lon, lat], index) => {
         expect(Math.abs(lon - line[index]![0])).toBeLessThanOrEqual(0.5e-8 + 1e-12);
         expect(Math.abs(lat - line[index]![1])).toBeLessThanOrEqual(0.5e-8 + 1e-12);
@@ -61,13 +61,13 @@ describe("an encoded line", () => {
   });
 
   it("is in the letters of the published algorithm: 1 is A, -1 is @, 16 needs two", () => {
-    expect(decodeLine("")).toEqual([]);
-    expect(decodeLine("A@")).toEqual([[1e-8, -1e-8]]);
-    expect(decodeLine("_@?")).toEqual([[16e-8, 0]]);
+    expect(decodeLine("", 8)).toEqual([]);
+    expect(decodeLine("A@", 8)).toEqual([[1e-8, -1e-8]]);
+    expect(decodeLine("_@?", 8)).toEqual([[16e-8, 0]]);
   });
 
   it("that is cut off is an error", () => {
-    expect(() => decodeLine(encodeLine([[7.123, 46.5]]).slice(0, -1))).toThrow(RangeError);
+    expect(() => decodeLine(encodeLine([[7.123, 46.5]]).slice(0, -1), 8)).toThrow(RangeError);
   });
 });
 

@@ -1,11 +1,10 @@
-/** Decodes the wire's encoded polylines: the published algorithm, order lon, lat, 1e-8 degrees. */
+/** Decodes the wire's encoded polylines: the published algorithm, order lon, lat, rounded to some digits of a degree. */
 import type { LonLat } from "./lonlat";
 
-const PRECISION = 1e8;
-
 /** The positions of an encoded line; throws RangeError for a cut-off text. */
-export function decodeLine(text: string): LonLat[] {
+export function decodeLine(text: string, digits: number): LonLat[] {
   const line: LonLat[] = [];
+  const steps = 10 ** digits;
   let at = 0;
   let lon = 0;
   let lat = 0;
@@ -25,7 +24,7 @@ export function decodeLine(text: string): LonLat[] {
   while (at < text.length) {
     lon += next();
     lat += next();
-    line.push([lon / PRECISION, lat / PRECISION]);
+    line.push([lon / steps, lat / steps]);
   }
   return line;
 }

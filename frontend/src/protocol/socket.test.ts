@@ -11,7 +11,7 @@ const MESSAGES: Readonly<Record<string, object>> = {
     promptSeq: 3,
     draft: id,
     hover: false,
-    candidates: [{ rings: [["A@_@?"]], score: 0.8, area_m2: 12.5, index: 0 }],
+    candidates: [{ rings: [["A@_@?"]], digits: 8, score: 0.8, area_m2: 12.5, index: 0 }],
     chosen: 0,
     window,
     model: { name: "m", hash: "h" },

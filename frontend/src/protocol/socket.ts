@@ -25,6 +25,7 @@ const suggestionSchema = z.object({
   candidates: z.array(
     z.object({
       rings: z.array(z.array(z.string())),
+      digits: z.number(),
       score: z.number(),
       area_m2: z.number(),
       index: z.number(),

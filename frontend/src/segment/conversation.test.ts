@@ -27,7 +27,7 @@ function suggestion(change: Partial<SuggestionMessage>): SuggestionMessage {
     promptSeq: 1,
     draft: "00000000-0000-4000-8000-0000000000dd",
     hover: false,
-    candidates: [0.9, 0.5, 0.2].map((score, index) => ({ rings: [[RING]], score, area_m2: 12, index })),
+    candidates: [0.9, 0.5, 0.2].map((score, index) => ({ rings: [[RING]], digits: 8, score, area_m2: 12, index })),
     chosen: 0,
     window: { id: "w", col: 0, row: 0, size: 1024, polygon: [[7, 46]] },
     model: { name: "m", hash: "h" },

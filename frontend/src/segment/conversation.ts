@@ -225,7 +225,9 @@ function submit(
 }
 
 function candidateOf(said: SuggestionMessage["candidates"][number]): Candidate {
-  const parts = said.rings.map((rings) => rings.map((ring) => decodeLine(ring).map(([lon, lat]) => [lon, lat])));
+  const parts = said.rings.map((rings) =>
+    rings.map((ring) => decodeLine(ring, said.digits).map(([lon, lat]) => [lon, lat])),
+  );
   const only = parts[0];
   const geometry: Geometry =
     parts.length === 1 && only !== undefined
