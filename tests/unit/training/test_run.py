@@ -1,0 +1,100 @@
+"""A run of the training: goes through a stage, keeps its state, goes on where it was cut off, waits when asked to."""
+
+import dataclasses
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: .venv/bin/pip install '.[torch,train]' and sam2")
+pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTRIBUTING.md")
+
+from ml.training import network, samples  # noqa: E402
+from ml.training.run import Run  # noqa: E402
+from ml.training.stages import STAGES, Learner  # noqa: E402
+
+LITTLE = {"size": 64, "images": 1, "prompts": 2}
+FEATURES = dataclasses.replace(STAGES["features"], **LITTLE)
+A_STEP = 0.01  # seconds; a step takes longer
+DECODER = dataclasses.replace(STAGES["decoder"], **LITTLE)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    samples.make_pool(tmp_path / "pool-0", 70, 2, 128, lambda done: None)
+    return tmp_path
+
+
+def weights(run: Run) -> Any:
+    return run.model.sam_mask_decoder.mask_tokens.weight.detach().clone()
+
+
+def test_a_stage_changes_the_weights_and_is_kept(folder: Path) -> None:
+    run = Run(folder, 0, 1)
+    before = weights(run)
+    run.stage(FEATURES, A_STEP)
+    assert run.steps >= 1
+    assert not torch.equal(before, weights(run))
+    assert run.spent["features"] > 0
+    assert (folder / "state.pt").exists()
+    assert not (folder / "state.pt.making").exists()
+
+
+def test_a_run_goes_on_where_it_was_and_does_not_repeat_a_stage(folder: Path) -> None:
+    first = Run(folder, 0, 1)
+    first.stage(FEATURES, A_STEP)
+    again = Run(folder, 0, 1)
+    assert again.steps == first.steps
+    assert torch.equal(weights(again), weights(first))
+    assert all(torch.equal(again.mean[name], value) for name, value in first.mean.items())
+    again.stage(FEATURES, A_STEP)
+    assert again.steps == first.steps
+    again.stage(DECODER, A_STEP)
+    assert again.steps > first.steps
+
+
+def test_a_run_waits_while_it_is_asked_to(folder: Path) -> None:
+    run = Run(folder, 0, 1)
+    (folder / "pause").touch()
+    waiting = threading.Timer(1.5, (folder / "pause").unlink)
+    began = time.monotonic()
+    waiting.start()
+    run.stage(FEATURES, A_STEP)
+    assert time.monotonic() - began >= 1.5
+    assert run.spent["features"] < time.monotonic() - began - 0.9  # waiting is not training
+
+
+def test_what_is_reported_is_written_as_lines(folder: Path) -> None:
+    run = Run(folder, 0, 1)
+    run._report(FEATURES, 0.25, {"loss": [1.0, 2.0]})
+    (line,) = (folder / "log.jsonl").read_text().splitlines()
+    said = json.loads(line)
+    assert (said["stage"], said["progress"], said["loss"]) == ("features", 0.25, 1.5)
+
+
+def test_later_rounds_click_into_what_is_wrong(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network.build(seed=0)
+    learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(1))
+    seen: list[network.Asked] = []
+    decode = network.decode
+
+    def watched(model: Any, features: Any, place: Any, asked: network.Asked) -> Any:
+        seen.append(asked)
+        return decode(model, features, place, asked)
+
+    monkeypatch.setattr(network, "decode", watched)
+    three = dataclasses.replace(DECODER, rounds=3)
+    while len(seen) < 3:
+        seen.clear()
+        loss, report = learner.step(three, progress=1.0)
+    assert [one.points.shape[1] for one in seen] == [2, 3, 4]
+    assert seen[0].previous is None
+    assert seen[1].previous is not None
+    assert set(seen[2].labels[:, 2:].unique().tolist()) <= {0.0, 1.0}
+    assert "iou_round3" in report
+    loss.backward()
+    assert all(bool(torch.isfinite(one.grad).all()) for _, one in learner.named_parameters() if one.grad is not None)
