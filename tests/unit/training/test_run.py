@@ -57,15 +57,22 @@ def test_a_run_goes_on_where_it_was_and_does_not_repeat_a_stage(folder: Path) ->
     assert again.steps > first.steps
 
 
-def test_a_run_waits_while_it_is_asked_to(folder: Path) -> None:
+def test_a_run_waits_while_it_is_asked_to_and_does_not_count_that_as_training(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Run(folder, 0, 1)
+    run.stage(FEATURES, A_STEP)  # the first step takes longest
+    waits: list[float] = []
+    paused = run._paused
+    monkeypatch.setattr(run, "_paused", lambda: waits.append(paused()) or waits[-1])
     (folder / "pause").touch()
-    waiting = threading.Timer(1.5, (folder / "pause").unlink)
-    began = time.monotonic()
-    waiting.start()
-    run.stage(FEATURES, A_STEP)
-    assert time.monotonic() - began >= 1.5
-    assert run.spent["features"] < time.monotonic() - began - 0.9  # waiting is not training
+    threading.Timer(4, (folder / "pause").unlink).start()
+    before, began = run.spent["features"], time.monotonic()
+    run.stage(FEATURES, before + A_STEP)
+    took = time.monotonic() - began
+    assert took >= 4
+    assert sum(waits) > 0
+    assert run.spent["features"] - before == pytest.approx(took - sum(waits), abs=0.5)
 
 
 def test_what_is_reported_is_written_as_lines(folder: Path) -> None:
