@@ -43,6 +43,10 @@ def test_a_question_mark_lists_every_key_and_escape_closes_the_list(sign_in: Cal
     shoot(rita, "keys")
     rita.keyboard.press("Escape")
     expect(rita.get_by_test_id("key-list")).to_be_hidden()
+    rita.keyboard.press("?")  # as on keyboards that have it without Shift
+    expect(rita.get_by_test_id("key-list")).to_be_visible()
+    rita.keyboard.press("Escape")
+    expect(rita.get_by_test_id("key-list")).to_be_hidden()
     rita.keyboard.press("]")
     expect(rita.get_by_test_id("right-panel")).to_be_hidden()
     rita.keyboard.press("]")

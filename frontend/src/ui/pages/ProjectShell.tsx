@@ -33,7 +33,10 @@ export function ProjectShell({ MapView }: { readonly MapView: ComponentType }) {
   const project = useQuery({ queryKey: keys.project(projectId), queryFn: () => api.projects.get(projectId) });
   const known = project.data?.id;
   useTitle(project.data?.name ?? "");
-  useHotkeys([["shift+?", toggleKeys]]);
+  useHotkeys([
+    ["shift+?", toggleKeys],
+    ["?", toggleKeys], // keyboards that have it without Shift
+  ]);
 
   const onMap = screen === "map" || screen === "review";
   const reviewing = screen === "review";
