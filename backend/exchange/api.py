@@ -122,7 +122,7 @@ def _json(export: Export, job: Job | None) -> dict[str, Any]:
         "state": job.state if job else "failed",
         "total": job.total if job else 0,
         "done": job.done if job else 0,
-        "size_bytes": export.size_bytes,
+        "size_bytes": export.size_bytes or None,  # not known before it is done
         "filename": export.filename,
         "created_by": {"id": str(by.id), "display_name": by.display_name or by.username} if by else None,
         "created_at": iso(export.created_at),

@@ -75,6 +75,7 @@ def run(asked: dict[str, Any], should_abort: Callable[[], bool] = lambda: False)
 def made(world: World, tmp_path: Path, **said: Any) -> Path:
     """The file of an export, downloaded."""
     asked = ask(world, **said)
+    assert asked["size_bytes"] is None
     run(asked)
     done = look(world, asked)
     assert done["state"] == "done", done
