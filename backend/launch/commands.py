@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from backend.launch import quality, serve, setup, suite
+from backend.launch import quality, serve, setup, suite, training
 from backend.launch.console import Console
 from backend.launch.errors import LaunchError
 from backend.launch.locks import Lock
@@ -72,4 +72,5 @@ COMMANDS: dict[str, Callable[[Paths, Console], int]] = {
     "manage": serve.manage,
     "lock": quality.lock,
     "clean-data": clean_data,
+    "train-nano": training.train_nano,
 }
