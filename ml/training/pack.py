@@ -1,0 +1,57 @@
+"""Makes an installed model out of a run's state: `python -m ml.training.pack RUN_FOLDER MODEL_FOLDER`."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import torch
+
+from ml.export.folder import Card, write_folder
+from ml.export.weights import NANO, fill
+from ml.models import CandidateRule, load_model
+
+DESCRIPTION = "A small model of the SAM 2.1 architecture, trained from nothing on procedural scenes. See MODEL.md."
+LOG, CARD = "training.jsonl", "MODEL.md"
+
+
+def pack(run: Path, folder: Path, rule: CandidateRule = CandidateRule.SAM2, *, feedback: bool = True) -> None:
+    """Writes a run's averaged weights as a model's folder, aside first; a card that is there already is kept.
+
+    Raises `ModelError` for weights that are not the small model's, `FileNotFoundError` for a run without a state.
+    """
+    state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
+    minutes = {stage: round(seconds / 60, 1) for stage, seconds in state["spent"].items()}
+    card = Card(
+        name=NANO,
+        architecture=NANO,
+        description=DESCRIPTION,
+        source={"made_by": "ml.training.run", "steps": state["steps"], "minutes": minutes},
+        candidate_rule=rule,
+        mask_feedback=feedback,
+    )
+    aside = folder.with_name(folder.name + ".making")
+    shutil.rmtree(aside, ignore_errors=True)
+    write_folder(fill(NANO, state["model"], "state.pt"), aside, card)
+    for source, name in ((run / "log.jsonl", LOG), (folder / CARD, CARD)):
+        if source.exists():
+            shutil.copyfile(source, aside / name)
+    load_model(aside)
+    if folder.exists():
+        shutil.rmtree(folder)
+    aside.replace(folder)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m ml.training.pack", description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rule", type=CandidateRule, default=CandidateRule.SAM2, choices=list(CandidateRule))
+    parser.add_argument("--no-feedback", action="store_true", help="do not give the last mask back with the next click")
+    given = parser.parse_args()
+    given.folder.parent.mkdir(parents=True, exist_ok=True)
+    pack(given.run, given.folder, given.rule, feedback=not given.no_feedback)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""A run's state becomes an installed model: its averaged weights, its log, its card."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: .venv/bin/pip install '.[torch,train]' and sam2")
+pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTRIBUTING.md")
+
+from ml.decode import OnnxDecoder, PromptSet  # noqa: E402
+from ml.encode import OnnxEncoder  # noqa: E402
+from ml.export.weights import load_installed  # noqa: E402
+from ml.models import load_model  # noqa: E402
+from ml.training import network, samples  # noqa: E402
+from ml.training.pack import pack  # noqa: E402
+from ml.training.run import Run  # noqa: E402
+
+MOST_ONNX_BYTES = 30_000_000
+
+
+def test_a_run_becomes_a_model_that_answers_as_its_averaged_weights_do(tmp_path: Path) -> None:
+    run, folder = tmp_path / "run", tmp_path / "edgewise-nano"
+    samples.make_pool(run / "pool-0", 70, 1, 64, lambda done: None)
+    trained = Run(run, 0, 1)
+    trained.steps, trained.spent["features"] = 7, 90.0
+    trained.mean = {name: value.clone() for name, value in network.build(seed=9).state_dict().items()}
+    trained.save()
+    (run / "log.jsonl").write_text('{"step": 7}\n')
+    folder.mkdir()
+    (folder / "MODEL.md").write_text("a card")
+
+    pack(run, folder)
+
+    assert sorted(tmp_path.iterdir()) == [folder, run]
+    model = load_model(folder)
+    said = json.loads((folder / "model.json").read_text())
+    assert said["source"] == {"made_by": "ml.training.run", "steps": 7, "minutes": {"features": 1.5}}
+    assert (folder / "training.jsonl").read_text() == '{"step": 7}\n'
+    assert (folder / "MODEL.md").read_text() == "a card"
+    assert sum(path.stat().st_size for path in folder.glob("*.onnx")) < MOST_ONNX_BYTES
+    weights = load_installed(model)
+    assert all(torch.equal(value, trained.mean[name]) for name, value in weights.state_dict().items())
+
+    pixels = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3), dtype=np.uint8)
+    asked = PromptSet(np.array([[300.0, 400.0]]), np.array([1]))
+    answered = OnnxDecoder(model).decode(OnnxEncoder(model).encode(pixels), asked).candidates
+    with torch.inference_mode():
+        image = torch.from_numpy(samples.normalised(pixels.astype(np.float32) / 255))[None]
+        place = network.positions(weights, 64, (0.0, 0.0))
+        prompt = network.Asked(torch.tensor([[[300.0, 400.0]]]), torch.ones(1, 1))
+        masks, _, _ = network.decode(weights, network.encode(weights, image), place, prompt)
+    for candidate in answered:
+        wanted = masks[0, candidate.index].numpy()
+        assert np.abs(candidate.logits - wanted).max() < 1e-3 * max(1.0, float(wanted.std()))
+
+
+def test_a_run_that_never_saved_gives_no_model(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        pack(tmp_path, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
