@@ -77,10 +77,9 @@ def measure(grounds: Sequence[Ground]) -> tuple[list[Row], list[str]]:
         unit="x",
         n=len(timed.ours_cpu),
         spread=spread,
+        inputs=(model.name, *names(grounds)),
         gates=(Gate("iou_to_predict", statistics.mean(agreed), IOU_BOUND),),
         extra={
-            "model": model.name,
-            "pictures": names(grounds),
             "prompts": len(asked),
             "iou_to_predict_p5": percentile(agreed, 0.05),
             "outline_iou_to_predict_mean": statistics.mean(iou for _, iou in same),

@@ -14,12 +14,14 @@ from tests.bench.harness import Row, bootstrap, percentile
 from tests.support.server import running_stack
 from tests.support.ws_client import connected
 
-ROUNDS, WARM_UP = 2, 10
+ROUNDS = 2
+STRIDE = 101  # prime, and longer than any picture has places: the next click is on another picture
 WIRE_GOAL_MS, BYTES_GOAL = 10.0, 2048.0
 SETUP = """
 import json, sys
 from pathlib import Path
 from backend.accounts.services import create_token
+from backend.encoding.engine import active_model
 from backend.encoding.services import encode_window
 from ml.windows import plan_windows
 from tests.support.rasters import prepared
@@ -34,7 +36,7 @@ for path in sys.argv[1:]:
         encode_window(raster, window)
     rasters.append(str(raster.id))
 print(json.dumps({"project": str(world.project.id), "rasters": rasters,
-                  "token": create_token(world.annotator, "t", None)[1]}))
+                  "model": active_model().name, "token": create_token(world.annotator, "t", None)[1]}))
 """
 p50, p95 = partial(percentile, share=0.5), partial(percentile, share=0.95)
 
@@ -57,6 +59,7 @@ def measure(grounds: Sequence[Ground]) -> list[Row]:
         facts = json.loads(stack.python(SETUP, *(str(ground.path) for ground in grounds)))
         heard = asyncio.run(_click(stack.url, facts, grounds))
     pairs = list(zip(heard.click, heard.decode, strict=True))
+    inputs = (facts["model"], *names(grounds))
     return [
         Row(
             name="click.wire_overhead_p95_ms",
@@ -66,8 +69,8 @@ def measure(grounds: Sequence[Ground]) -> list[Row]:
             unit="ms",
             n=len(pairs),
             spread=bootstrap(pairs, _overhead),
+            inputs=inputs,
             extra={
-                "pictures": names(grounds),
                 "click_p50_ms": p50(heard.click),
                 "click_p95_ms": p95(heard.click),
                 "decode_p50_ms": p50(heard.decode),
@@ -90,7 +93,8 @@ def measure(grounds: Sequence[Ground]) -> list[Row]:
             unit="bytes",
             n=len(heard.size),
             spread=bootstrap(heard.size, p95),
-            extra={"pictures": names(grounds), "p50_bytes": p50(heard.size), "max_bytes": max(heard.size)},
+            inputs=inputs,
+            extra={"p50_bytes": p50(heard.size), "max_bytes": max(heard.size)},
         ),
     ]
 
@@ -105,14 +109,14 @@ def _less(whole: Sequence[float], *parts: Sequence[float]) -> list[float]:
 
 
 async def _click(url: str, facts: dict[str, Any], grounds: Sequence[Ground]) -> _Heard:
-    """Each place of each picture in turn, the pictures mixed; the first clicks are not counted."""
+    """Each place of each picture in turn, the pictures mixed; the first round is not counted."""
     places = [
         (raster, place) for raster, ground in zip(facts["rasters"], grounds, strict=True) for place in ground.places
     ]
-    asked = [places[turn % len(places)] for turn in range(0, len(places) * ROUNDS * 7, 7)]
+    asked = [places[turn % len(places)] for turn in range(0, len(places) * (1 + ROUNDS) * STRIDE, STRIDE)]
     heard = _Heard()
     async with connected(url, facts["token"], facts["project"]) as browser:
-        for number, (raster, (lon, lat)) in enumerate([*asked[:WARM_UP], *asked], -WARM_UP):
+        for number, (raster, (lon, lat)) in enumerate(asked, -len(places)):
             answer, wall = await browser.click(raster, (lon, lat, 1))
             if answer["type"] != "suggestion":
                 raise RuntimeError(f"no suggestion at {lon}, {lat}: {answer}")

@@ -106,6 +106,6 @@ def _stretched(values: npt.NDArray[np.generic], shown: npt.NDArray[np.bool_]) ->
     return np.asarray(np.clip((numbers - low) / max(high - low, 1e-9), 0, 1) * 255, np.uint8).transpose(1, 2, 0)
 
 
-def names(found: Sequence[Ground]) -> list[str]:
+def names(found: Sequence[Ground]) -> tuple[str, ...]:
     """What the pictures are called, for the record."""
-    return [ground.name for ground in found]
+    return tuple(ground.name for ground in found)

@@ -1,10 +1,12 @@
 """The form of a measurement: interleaved pairs, bootstrap intervals, gates beside each ratio, JSON and a table."""
 
 import json
+import math
 import os
 import platform
 import random
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 LATEST = ROOT / "var" / "bench" / "latest.json"
+FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")  # what sets the pace of inference
 PACKAGES = ("numpy", "onnxruntime", "torch", "sam2", "rasterio", "rio-tiler", "titiler.core", "django", "uvicorn")
 
 
@@ -35,7 +38,10 @@ class Gate:
 
 @dataclass(frozen=True)
 class Row:
-    """One measured figure with its goal, its spread and its gates; see goals.md's row names."""
+    """One measured figure with its goal, its spread and its gates.
+
+    `inputs` says on what it was measured: only rows of the same inputs are held against each other.
+    """
 
     name: str
     value: float
@@ -45,6 +51,7 @@ class Row:
     n: int
     spread: tuple[float, float]
     gates: tuple[Gate, ...] = ()
+    inputs: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -88,7 +95,7 @@ def ratio(theirs: Sequence[float], ours: Sequence[float], seed: int = 0) -> tupl
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which this share (0..1) lies, by the nearest-rank rule."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(round(share * len(ordered), 6)) - 1)]
 
 
 def bootstrap(
@@ -106,18 +113,22 @@ def processor_ms(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")  # utime, stime: proc(5)
 
 
-def report(rows: Sequence[Row], left_out: Sequence[str]) -> str:
-    """Writes the JSON file and gives the table that is printed."""
-    LATEST.parent.mkdir(parents=True, exist_ok=True)
-    body = {
+def result(rows: Sequence[Row], left_out: Sequence[str], started: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a run: the machine as it was found, the versions, every row."""
+    return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
+        "commit": _commit(),
+        "machine": started,
         "versions": versions(),
         "rows": [{**asdict(row), "met": row.met} for row in rows],
         "left_out": list(left_out),
     }
+
+
+def write_latest(body: dict[str, Any]) -> None:
+    """Into var/bench/latest.json."""
+    LATEST.parent.mkdir(parents=True, exist_ok=True)
     LATEST.write_text(json.dumps(body, indent=1))
-    return table(rows, left_out)
 
 
 def table(rows: Sequence[Row], left_out: Sequence[str]) -> str:
@@ -140,17 +151,16 @@ def table(rows: Sequence[Row], left_out: Sequence[str]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """The processor, its cores and how busy it was."""
-    cpu = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        named = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        cpu = named[0] if named else cpu
+    """The processor, what it can do that matters here, its cores, the memory and how busy it is."""
+    known = dict(_said(Path("/proc/cpuinfo")))
+    memory = dict(_said(Path("/proc/meminfo"))).get("MemTotal", "0 kB")
     return {
-        "cpu": cpu,
+        "cpu": known.get("model name") or platform.processor(),
+        "flags": [flag for flag in FLAGS if flag in known.get("flags", "").split()],
         "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "load_1_min": os.getloadavg()[0],
+        "memory_gib": round(int(memory.split()[0]) / 2**20),
+        "system": platform.system(),
+        "load_1_min": round(os.getloadavg()[0], 2),
     }
 
 
@@ -163,6 +173,18 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def _said(path: Path) -> list[tuple[str, str]]:
+    """The `name : value` lines of one of the kernel's tables."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [(name.strip(), value.strip()) for name, mark, value in (line.partition(":") for line in lines) if mark]
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def _time(action: Callable[[int], object], index: int) -> tuple[float, float]:

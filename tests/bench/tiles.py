@@ -45,8 +45,9 @@ world = make_world("Bench")
 rasters = []
 for path in sys.argv[1:]:
     raster = prepared(world.project, world.owner, Path(path))
-    rasters.append({"id": str(raster.id), "cog": str(settings.DATA_DIR / raster.cog_path), "recipe": raster.recipe,
-                    "bounds": raster.footprint.extent, "zooms": [raster.minzoom, raster.maxzoom]})
+    rasters.append({"id": str(raster.id), "cog": str(settings.DATA_DIR / raster.cog_path), "name": raster.name,
+                    "recipe": raster.recipe, "bounds": raster.footprint.extent,
+                    "zooms": [raster.minzoom, raster.maxzoom]})
 print(json.dumps({"rasters": rasters, "token": create_token(world.viewer, "t", None)[1]}))
 """
 Ask = Callable[["_Tile", str], httpx.Response]
@@ -107,13 +108,14 @@ def _measure(ours: _Side, theirs: _Side, rasters: Sequence[dict[str, Any]]) -> l
         Gate("same_shape_p5", percentile([_same_shape(*look) for look in looks], 0.05), LEAST_SAME_SHAPE),
     )
     extra = {
-        "rasters": len(rasters),
         "tiles": len(tiles),
         "ours_png_bytes_p50": percentile([len(ours.ask(tile, "png").content) for tile in tiles], 0.5),
         "titiler_png_bytes_p50": percentile([len(theirs.ask(tile, "png").content) for tile in tiles], 0.5),
         "usual_formats_ratio": ratio(usual.theirs, usual.ours)[0],  # WEBP; titiler: JPEG, or PNG where there is a hole
     }
-    return [_row("tiles.cold_ratio", cold, gates, extra), _row("tiles.warm_ratio", warm, gates, extra)]
+    inputs = tuple(raster["name"] for raster in rasters)
+    rows = (("tiles.cold_ratio", cold), ("tiles.warm_ratio", warm))
+    return [_row(name, passes, gates, inputs, extra) for name, passes in rows]
 
 
 def _pass(ours: _Side, theirs: _Side, tiles: Sequence[_Tile], kind: str) -> _Passes:
@@ -131,7 +133,7 @@ def _pass(ours: _Side, theirs: _Side, tiles: Sequence[_Tile], kind: str) -> _Pas
     return passes
 
 
-def _row(name: str, passes: _Passes, gates: tuple[Gate, ...], extra: dict[str, Any]) -> Row:
+def _row(name: str, passes: _Passes, gates: tuple[Gate, ...], inputs: tuple[str, ...], extra: dict[str, Any]) -> Row:
     value, spread = ratio(passes.theirs, passes.ours)
     count = len(passes.ours)
     own = {
@@ -143,7 +145,7 @@ def _row(name: str, passes: _Passes, gates: tuple[Gate, ...], extra: dict[str, A
         "titiler_cpu_ms_mean": passes.cpu["theirs"] / count,
         "cpu_ratio": passes.cpu["theirs"] / passes.cpu["ours"],
     }
-    return Row(name, value, GOAL, "higher", "x", count, spread, gates, own | extra)
+    return Row(name, value, GOAL, "higher", "x", count, spread, gates, inputs, own | extra)
 
 
 def _ours(client: httpx.Client) -> Ask:
