@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ p50, p95 = partial(percentile, share=0.5), partial(percentile, share=0.95)
 
 @dataclass(frozen=True)
 class _Heard:
-    """Of each click: milliseconds at the browser, of the decode, of the outlines, of all in the thread; bytes."""
+    """Of each click: its picture; milliseconds at the browser, of the decode, of the outlines, of all; bytes."""
 
+    picture: list[str] = field(default_factory=list)
     click: list[float] = field(default_factory=list)
     decode: list[float] = field(default_factory=list)
     outline: list[float] = field(default_factory=list)
@@ -60,6 +62,7 @@ def measure(grounds: Sequence[Ground]) -> list[Row]:
         heard = asyncio.run(_click(stack.url, facts, grounds))
     pairs = list(zip(heard.click, heard.decode, strict=True))
     inputs = (facts["model"], *names(grounds))
+    demo = [picture == grounds[0].name for picture in heard.picture]
     return [
         Row(
             name="click.wire_overhead_p95_ms",
@@ -71,6 +74,7 @@ def measure(grounds: Sequence[Ground]) -> list[Row]:
             spread=bootstrap(pairs, _overhead),
             inputs=inputs,
             extra={
+                "demo_alone_ms": _overhead(list(compress(pairs, demo))),
                 "click_p50_ms": p50(heard.click),
                 "click_p95_ms": p95(heard.click),
                 "decode_p50_ms": p50(heard.decode),
@@ -94,7 +98,11 @@ def measure(grounds: Sequence[Ground]) -> list[Row]:
             n=len(heard.size),
             spread=bootstrap(heard.size, p95),
             inputs=inputs,
-            extra={"p50_bytes": p50(heard.size), "max_bytes": max(heard.size)},
+            extra={
+                "demo_alone_bytes": p95(list(compress(heard.size, demo))),
+                "p50_bytes": p50(heard.size),
+                "max_bytes": max(heard.size),
+            },
         ),
     ]
 
@@ -111,16 +119,19 @@ def _less(whole: Sequence[float], *parts: Sequence[float]) -> list[float]:
 async def _click(url: str, facts: dict[str, Any], grounds: Sequence[Ground]) -> _Heard:
     """Each place of each picture in turn, the pictures mixed; the first round is not counted."""
     places = [
-        (raster, place) for raster, ground in zip(facts["rasters"], grounds, strict=True) for place in ground.places
+        (ground.name, raster, place)
+        for raster, ground in zip(facts["rasters"], grounds, strict=True)
+        for place in ground.places
     ]
     asked = [places[turn % len(places)] for turn in range(0, len(places) * (1 + ROUNDS) * STRIDE, STRIDE)]
     heard = _Heard()
     async with connected(url, facts["token"], facts["project"]) as browser:
-        for number, (raster, (lon, lat)) in enumerate(asked, -len(places)):
+        for number, (picture, raster, (lon, lat)) in enumerate(asked, -len(places)):
             answer, wall = await browser.click(raster, (lon, lat, 1))
             if answer["type"] != "suggestion":
                 raise RuntimeError(f"no suggestion at {lon}, {lat}: {answer}")
             if number >= 0:
+                heard.picture.append(picture)
                 heard.click.append(wall)
                 heard.decode.append(answer["ms"]["decode"])
                 heard.outline.append(answer["ms"]["vectorize"])

@@ -108,9 +108,9 @@ def bootstrap(
 
 
 def processor_ms(pid: int) -> float:
-    """The processor time that a running process has taken, all its threads, in steps of 10 ms. Linux only."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")  # utime, stime: proc(5)
+    """The processor time that a running process has taken, those of its threads that have ended too. Linux only."""
+    clock = (~pid << 3) | 2  # the clock that clock_getcpuclockid(3) gives: CPUCLOCK_SCHED of the whole process
+    return time.clock_gettime_ns(clock) / 1e6
 
 
 def result(rows: Sequence[Row], left_out: Sequence[str], started: dict[str, Any]) -> dict[str, Any]:

@@ -114,8 +114,10 @@ def _figures(kept: Sequence[Run]) -> str:
         newest |= {row["name"]: (run, row) for row in run["rows"]}
     lines = ["| row | figure | goal | 95 % interval | n | gates | run |", "|---|---|---|---|---|---|---|"]
     lines += [_line(row, kept.index(run) + 1) for run, row in newest.values()]
-    lines += ["", "What lies behind them:", "", "| row | detail |", "|---|---|"]
-    lines += [f"| `{row['name']}` | {_details(row)} |" for _, row in newest.values() if row["extra"]]
+    inputs = list(dict.fromkeys(tuple(row["inputs"]) for _, row in newest.values() if row["inputs"]))
+    lines += ["", "What lies behind them:", ""]
+    lines += [f"- `{row['name']}`{_on(row, inputs)}: {_details(row)}" for _, row in newest.values() if row["extra"]]
+    lines += [""] + [f"{chr(ord('A') + number)}: {', '.join(given)}. " for number, given in enumerate(inputs)]
     lines += [
         "",
         "| run | when | commit | processor | cores, memory | load before | packages |",
@@ -140,9 +142,12 @@ def _line(row: dict[str, Any], number: int) -> str:
     )
 
 
+def _on(row: dict[str, Any], inputs: Sequence[tuple[str, ...]]) -> str:
+    return f" on {chr(ord('A') + inputs.index(tuple(row['inputs'])))}" if row["inputs"] else ""
+
+
 def _details(row: dict[str, Any]) -> str:
-    on = f"on {', '.join(row['inputs'])}; " if row["inputs"] else ""
-    return on + "; ".join(
+    return ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row["extra"].items()
     )
 

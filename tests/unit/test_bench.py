@@ -1,13 +1,16 @@
 """How figures are judged: percentiles, ratios, what counts as slower, and the page that shows them."""
 
 import json
+import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bench import history
-from tests.bench.harness import Gate, Row, interleaved, percentile, ratio, result
+from tests.bench.harness import Gate, Row, interleaved, percentile, processor_ms, ratio, result
 
 HERE = {"cpu": "one", "flags": [], "cores": 2, "memory_gib": 8, "system": "Linux", "load_1_min": 0.5}
 
@@ -43,6 +46,22 @@ def test_both_sides_run_equally_often_and_each_goes_first_in_turn() -> None:
     assert (len(timed.ours_cpu), len(timed.theirs_wall)) == (4, 4)
     assert {"".join(order[i : i + 2]) for i in range(0, len(order), 2)} == {"ab", "ba"}
     assert order.count("a") == order.count("b") == 6
+
+
+def test_the_processor_time_of_a_process_counts_threads_that_have_ended() -> None:
+    def spin() -> None:
+        until = time.thread_time() + 0.05
+        while time.thread_time() < until:
+            pass
+
+    before, ours = processor_ms(os.getpid()), time.process_time()
+    thread = threading.Thread(target=spin)
+    thread.start()
+    thread.join()
+
+    taken = processor_ms(os.getpid()) - before
+    assert taken >= 50
+    assert abs(taken - (time.process_time() - ours) * 1000) < 5
 
 
 def test_a_row_is_met_only_with_its_gates() -> None:
