@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tests.bench import harness, history
 
-GROUPS = ("click", "tiles", "events")
+GROUPS = ("click", "encode", "tiles", "events")
 
 
 def main(names: Sequence[str]) -> int:

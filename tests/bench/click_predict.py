@@ -1,11 +1,9 @@
 """A click against `SAM2ImagePredictor.predict`: the same weights, pixels and prompts, by turns in one process."""
 
-import os
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,19 +18,16 @@ from ml.models import load_model
 from ml.vectorize import polygon_from_logits
 from ml.windows import Window
 from tests.bench.grounds import SIDE, Ground, names
-from tests.bench.harness import ROOT, Gate, Row, interleaved, percentile, ratio
+from tests.bench.harness import Gate, Row, interleaved, percentile, ratio
+from tests.bench.reference import NO_WEIGHTS, iou, reference
 from tests.support import sam2_reference
 
 LEAST_PAIRS = 60
 CPU_GOAL = 5.0
 IOU_BOUND = 0.97
-MODELS = ROOT / "fixtures" / "models"
 # The interim model's ONNX file adds one more padding point to all prompts but boxes than predict does (its MODEL.md);
 # predict is given one too, so that both run the same network on the same tokens.
 EXTRA_PADDING = {"nano-interim": 1}
-NO_WEIGHTS = (
-    "click.cpu_ratio: no weights of an installed model; set EDGEWISE_TEST_MODELS to the folder that holds NAME/*.pt"
-)
 Numbers = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.bool_]
 
@@ -41,15 +36,14 @@ def measure(grounds: Sequence[Ground]) -> tuple[list[Row], list[str]]:
     """The row `click.cpu_ratio`; nothing, and why, where torch or the weights are not there."""
     if not sam2_reference.available():
         return [], [f"click.cpu_ratio: {sam2_reference.MISSING}"]
-    found = _reference()
+    found = reference()
     if found is None:
-        return [], [NO_WEIGHTS]
-    folder, weights = found
+        return [], [f"click.cpu_ratio: {NO_WEIGHTS}"]
     import torch
 
     torch.set_num_threads(1)
-    model = load_model(folder)
-    first = sam2_reference.predictor(next(weights.parent.glob("*.yaml")), weights)
+    model = load_model(found.model)
+    first = found.predictor()
     encoder, decoder = OnnxEncoder(model), OnnxDecoder(model)
     scenes = [_Scene.of(ground, encoder, type(first)(first.model)) for ground in grounds]
     asked = [(scene, click) for scene in scenes for click in scene.ground.clicks]
@@ -122,17 +116,6 @@ class _Scene:
         return cls(ground, encoder.encode(ground.pixels), predictor)
 
 
-def _reference() -> tuple[Path, Path] | None:
-    """The folder of an installed model and the file of its weights, for the first that has both."""
-    shared = os.environ.get("EDGEWISE_TEST_MODELS", "")
-    for folder in sorted(manifest.parent for manifest in MODELS.glob("*/model.json")):
-        for beside in (folder, Path(shared, folder.name) if shared else folder):
-            weights = [path for kind in ("*.safetensors", "*.pt") for path in sorted(beside.glob(kind))]
-            if weights and any(beside.glob("*.yaml")):
-                return folder, weights[0]
-    return None
-
-
 def _decode(decoder: OnnxDecoder, scene: _Scene, click: Numbers) -> Decoded:
     return decoder.decode(scene.embedding, PromptSet(click[None], np.array([1])))
 
@@ -166,10 +149,10 @@ def _agreement(decoder: OnnxDecoder, scene: _Scene, click: Numbers, extra: int) 
     """IoU to `predict`'s mask of the same output at 1024 px: of our masks, their mean, and of the first's outline."""
     theirs = np.concatenate([_predict(scene, click, extra, several=False), _predict(scene, click, extra)])
     candidates = _decode(decoder, scene, click).candidates
-    masks = [_iou(_enlarged(candidate.logits) > 0, theirs[candidate.index]) for candidate in candidates]
+    masks = [iou(_enlarged(candidate.logits) > 0, theirs[candidate.index]) for candidate in candidates]
     shape = _outline(candidates[0].logits, click)
     drawn = np.zeros((SIDE, SIDE), np.uint8) if shape is None else rasterize([shape], (SIDE, SIDE))
-    return statistics.mean(masks), _iou(drawn > 0, theirs[candidates[0].index])
+    return statistics.mean(masks), iou(drawn > 0, theirs[candidates[0].index])
 
 
 def _enlarged(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -179,9 +162,3 @@ def _enlarged(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     whole = torch.from_numpy(np.ascontiguousarray(logits))[None, None]
     enlarged = torch.nn.functional.interpolate(whole, (SIDE, SIDE), mode="bilinear", align_corners=False)
     return np.asarray(enlarged[0, 0].numpy(), np.float32)
-
-
-def _iou(ours: Masks, theirs: Masks) -> float:
-    """1 where neither has anything."""
-    union = int((ours | theirs).sum())
-    return int((ours & theirs).sum()) / union if union else 1.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.grounds import Ground, names
-from tests.bench.harness import Row, bootstrap, percentile
+from tests.bench.harness import Gate, Row, bootstrap, percentile
 from tests.support.server import running_stack
 from tests.support.ws_client import connected
 
@@ -55,8 +55,8 @@ class _Heard:
     size: list[float] = field(default_factory=list)
 
 
-def measure(grounds: Sequence[Ground]) -> list[Row]:
-    """The rows `click.wire_overhead_p95_ms` and `click.answer_bytes_p95`."""
+def measure(grounds: Sequence[Ground], gates: tuple[Gate, ...]) -> list[Row]:
+    """The rows `click.wire_overhead_p95_ms` and `click.answer_bytes_p95`, under the gates of the decoder."""
     with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder) / "data", worker=False) as stack:
         facts = json.loads(stack.python(SETUP, *(str(ground.path) for ground in grounds)))
         heard = asyncio.run(_click(stack.url, facts, grounds))
@@ -72,6 +72,7 @@ def measure(grounds: Sequence[Ground]) -> list[Row]:
             unit="ms",
             n=len(pairs),
             spread=bootstrap(pairs, _overhead),
+            gates=gates,
             inputs=inputs,
             extra={
                 "demo_alone_ms": _overhead(list(compress(pairs, demo))),
@@ -97,6 +98,7 @@ def measure(grounds: Sequence[Ground]) -> list[Row]:
             unit="bytes",
             n=len(heard.size),
             spread=bootstrap(heard.size, p95),
+            gates=gates,
             inputs=inputs,
             extra={
                 "demo_alone_bytes": p95(list(compress(heard.size, demo))),

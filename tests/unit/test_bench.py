@@ -1,5 +1,6 @@
 """How figures are judged: percentiles, ratios, what counts as slower, and the page that shows them."""
 
+import importlib
 import json
 import os
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.bench import history
+from tests.bench.__main__ import GROUPS, main
 from tests.bench.harness import Gate, Row, interleaved, percentile, processor_ms, ratio, result
 
 HERE = {"cpu": "one", "flags": [], "cores": 2, "memory_gib": 8, "system": "Linux", "load_1_min": 0.5}
@@ -62,6 +64,17 @@ def test_the_processor_time_of_a_process_counts_threads_that_have_ended() -> Non
     taken = processor_ms(os.getpid()) - before
     assert taken >= 50
     assert abs(taken - (time.process_time() - ours) * 1000) < 5
+
+
+def test_every_group_can_be_run_and_an_unknown_one_is_refused_before_anything_is_measured(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert all(callable(importlib.import_module(f"tests.bench.{name}").run) for name in GROUPS)
+
+    assert main(["tiles", "nothing"]) == 2
+    said = capsys.readouterr().out
+    assert "nothing" in said
+    assert "measuring" not in said
 
 
 def test_a_row_is_met_only_with_its_gates() -> None:
