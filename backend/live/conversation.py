@@ -191,7 +191,7 @@ def _reply(kind: str, message: PromptSubmit) -> dict[str, Any]:
 
 
 def _prompts(message: PromptSubmit) -> Prompts:
-    return Prompts(message.points, message.box)
+    return Prompts(message.points, message.box, message.label_class)
 
 
 def _suggestion_json(message: PromptSubmit, suggestion: Suggestion, began: float) -> dict[str, Any]:

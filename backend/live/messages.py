@@ -27,6 +27,7 @@ class PromptSubmit:
     hover: bool
     feedback: bool
     candidate: int | None = None
+    label_class: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def _read_prompt(said: Mapping[str, Any]) -> PromptSubmit:
         hover=_flag(said.get("hover", False)),
         feedback=_flag(said.get("feedback", False)),
         candidate=_candidate(said.get("candidate")),
+        label_class=None if said.get("label_class") is None else _uuid(said["label_class"]),
     )
 
 
@@ -178,7 +180,7 @@ def _invalid(message: str) -> Invalid:
 
 CLIENT_MESSAGES: dict[str, Kind] = {
     "prompt.submit": Kind(
-        frozenset({"promptSeq", "draft", "raster", "points", "box", "hover", "feedback", "candidate"}),
+        frozenset({"promptSeq", "draft", "raster", "points", "box", "hover", "feedback", "candidate", "label_class"}),
         _read_prompt,
         Role.ANNOTATOR,
     ),

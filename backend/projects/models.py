@@ -63,6 +63,12 @@ class LabelClass(models.Model):
         LINE = "line"
         POINT = "point"
 
+    class Outline(models.TextChoices):
+        """How suggestions of this class are drawn."""
+
+        NATURAL = "natural"
+        RIGHT_ANGLES = "right_angles"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="classes")
     name = models.CharField(max_length=80)
@@ -71,6 +77,7 @@ class LabelClass(models.Model):
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(9)]
     )
     geometry_type = models.CharField(max_length=8, choices=GeometryType.choices, default=GeometryType.POLYGON)
+    outline = models.CharField(max_length=12, choices=Outline.choices, default=Outline.NATURAL)
     order = models.IntegerField(default=0)
     attributes = models.JSONField(default=list)
 

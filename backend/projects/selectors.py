@@ -85,6 +85,12 @@ def classes_of(project_id: UUID) -> list[LabelClass]:
     return list(LabelClass.objects.filter(project_id=project_id).order_by("order", "name"))
 
 
+def class_outline(project_id: UUID, class_id: UUID) -> str | None:
+    """How suggestions of a class are drawn; None for a class of no such project."""
+    found = LabelClass.objects.filter(project_id=project_id, id=class_id)
+    return found.values_list("outline", flat=True).first()
+
+
 def class_json(label_class: LabelClass) -> dict[str, Any]:
     """A label class as the wire has it."""
     return {
@@ -93,6 +99,7 @@ def class_json(label_class: LabelClass) -> dict[str, Any]:
         "colour": label_class.colour,
         "digit": label_class.digit,
         "geometry_type": label_class.geometry_type,
+        "outline": label_class.outline,
         "order": label_class.order,
         "attributes": label_class.attributes,
     }

@@ -48,7 +48,7 @@ class ClassFields(serializers.ModelSerializer[LabelClass]):
 
     class Meta:
         model = LabelClass
-        fields = ("name", "colour", "digit", "geometry_type", "order", "attributes")
+        fields = ("name", "colour", "digit", "geometry_type", "outline", "order", "attributes")
 
     def validate_attributes(self, value: object) -> list[dict[str, Any]]:
         """The schema, checked entry by entry."""

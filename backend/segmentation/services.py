@@ -11,11 +11,14 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 from django.conf import settings
+from shapely.geometry.base import BaseGeometry
 
 from backend.core.errors import Invalid
 from backend.encoding import engine
 from backend.encoding.selectors import ready_windows, state_of, window_polygon
 from backend.encoding.services import forget_window
+from backend.projects.models import LabelClass
+from backend.projects.selectors import class_outline
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
 from backend.segmentation.polylines import digits_for, encode_rings
@@ -40,10 +43,14 @@ class NotEncodedError(Exception):
 
 @dataclass(frozen=True)
 class Prompts:
-    """All prompts of one suggestion in lon/lat: `points` of (lon, lat, label 1 or 0), `box` (w, s, e, n) or None."""
+    """All prompts of one suggestion in lon/lat: `points` of (lon, lat, label 1 or 0), `box` (w, s, e, n) or None.
+
+    `label_class` is the class that the object will have; it says how the outline is drawn.
+    """
 
     points: tuple[tuple[float, float, int], ...]
     box: tuple[float, float, float, float] | None = None
+    label_class: UUID | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +109,10 @@ def suggest(
     offered = decoded.candidates[:1] if best_only else decoded.candidates
     full = wanted if wanted in {candidate.index for candidate in offered} else offered[0].index
     precise = digits_for(min(frame.pixel_size_m()))
+    drawn = _outline(raster, frame, prompts.label_class)
     candidates: list[dict[str, Any]] = []
     for candidate in offered:
-        outline = polygon_from_logits if candidate.index == full else _coarsely
+        outline = drawn if candidate.index == full else _coarsely
         shape = outline(
             candidate.logits,
             window,
@@ -142,6 +150,13 @@ def suggest(
         memory=Memory(window, decoded.candidates[0].logits),
         hint="" if candidates else "Nothing stands out here. Click nearer to the middle, or draw a box around it.",
     )
+
+
+def _outline(raster: Raster, frame: RasterFrame, label_class: UUID | None) -> Callable[..., BaseGeometry | None]:
+    """How outlines of a class are drawn."""
+    if label_class and class_outline(raster.project_id, label_class) == LabelClass.Outline.RIGHT_ANGLES:
+        return partial(polygon_from_logits, right_angles=frame.pixel_size_m())
+    return polygon_from_logits
 
 
 def _in_pixels(

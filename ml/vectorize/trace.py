@@ -13,6 +13,7 @@ from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from ml.frames import MODEL_SIZE, pixel_from_model
+from ml.vectorize.right_angles import right_angled_parts
 from ml.windows import Window
 
 SIMPLIFY_PX = 0.5
@@ -27,6 +28,8 @@ RAW_VERTICES = 16  # so many times what is allowed in the end is not worth traci
 COARSEST = 32  # cells a side
 SIDE_SHARE = 0.02  # of an object's side, the root of its area: a tolerance that nobody sees at any size
 DETAIL_SIDE = 4.0  # where the tolerance had to be raised, parts and holes of a side below so many tolerances go too
+
+ACCURACY_PX = 2.0  # of an outline, in the model's frame: half a cell of the logits
 
 NOWHERE = -32.0  # as sure a no as SAM's own feedback can be
 
@@ -62,6 +65,7 @@ def polygon_from_logits(
     simplify_px: float = SIMPLIFY_PX,
     max_vertices: int = MAX_VERTICES,
     max_tolerance_px: float = MAX_TOLERANCE_PX,
+    right_angles: tuple[float, float] | None = None,
 ) -> Polygon | MultiPolygon | None:
     """The mask's outline in raster pixel coordinates, clipped to the raster; None where there is no mask.
 
@@ -70,7 +74,8 @@ def polygon_from_logits(
     simplification (Douglas-Peucker) is in raster pixels; it shrinks for small objects (2 % of the side) and grows
     up to `max_tolerance_px` (2 % of the side of large ones) for outlines of more than `max_vertices`; then parts and
     holes of a side below four tolerances go too. A mask of sixteen times as many raw vertices is calmed first, by
-    halving its grid. At 0 every vertex stays.
+    halving its grid. At 0 every vertex stays. With `right_angles`, the size of a pixel along x and y on the ground,
+    parts that nearly have right angles get them.
     """
     known = _within_raster(logits, window, width, height)
     if simplify_px > 0:
@@ -84,7 +89,12 @@ def polygon_from_logits(
         return None
     side = math.sqrt(rings.areas[kept].max())
     simple = _simplified(rings, kept, clicked, max_vertices, _tolerances(side, simplify_px, max_tolerance_px))
-    if window.col + window.size > width or window.row + window.size > height:
+    if right_angles:
+        accuracy = ACCURACY_PX * window.size / MODEL_SIZE
+        squared = right_angled_parts(_drawn(rings, kept), right_angles, accuracy, simplify_px)
+        if shapely.get_num_coordinates(squared) <= max_vertices:
+            simple = squared
+    if right_angles or window.col + window.size > width or window.row + window.size > height:
         simple = shapely.intersection(simple, shapely.box(0, 0, width, height))
     return _polygons_only(simple)
 

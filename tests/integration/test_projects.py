@@ -193,6 +193,7 @@ def test_the_legend_keeps_its_order_and_refuses_a_taken_digit(owner: User, proje
         {"digit": 0},
         {"digit": 10},
         {"geometry_type": "circle"},
+        {"outline": "wobbly"},
         {"name": ""},
         {"attributes": {"key": "a"}},
         {"attributes": [{**ROOF, "key": "Roof!"}]},

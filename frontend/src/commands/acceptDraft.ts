@@ -1,13 +1,14 @@
 /** Enter: saves the draft as an annotation and makes room for the next object. */
 import { newId } from "../model/ids";
 import type { Annotation } from "../protocol/entities";
+import { classFor } from "../store/classFor";
 import { remember, type Context } from "./context";
 
 export function acceptDraft(context: Context): boolean {
   const state = context.store.get();
   const { draft, me, projectId } = state;
   const candidate = draft?.candidates[draft.chosen];
-  const labelClass = polygonClass(context);
+  const labelClass = classFor(state, "polygon");
   if (draft?.phase !== "shown" || candidate === undefined || me === null || projectId === null) return false;
   if (labelClass === null) return false;
   const now = new Date().toISOString();
@@ -15,7 +16,7 @@ export function acceptDraft(context: Context): boolean {
     id: newId(),
     project: projectId,
     raster: draft.raster,
-    label_class: labelClass,
+    label_class: labelClass.id,
     geometry: candidate.geometry,
     attributes: {},
     status: "draft",
@@ -46,15 +47,4 @@ export function acceptDraft(context: Context): boolean {
   context.conversation.clear();
   context.store.set({ selected: value.id });
   return true;
-}
-
-/** The chosen class if it takes polygons, else the first one that does. */
-export function polygonClass(context: Context): string | null {
-  return classFor(context, "polygon");
-}
-
-export function classFor(context: Context, type: "polygon" | "line"): string | null {
-  const { classes, activeClass } = context.store.get();
-  const fitting = classes.filter((one) => one.geometry_type === type);
-  return (fitting.find((one) => one.id === activeClass) ?? fitting[0])?.id ?? null;
 }

@@ -3,13 +3,13 @@ import { crossesItself } from "../geo/crossing";
 import { lineOf, polygonOf } from "../geo/shapes";
 import { newId } from "../model/ids";
 import type { Annotation } from "../protocol/entities";
-import { classFor } from "./acceptDraft";
+import { classFor } from "../store/classFor";
 import { notify, remember, type Context } from "./context";
 
 export function finishSketch(context: Context): boolean {
   const { sketch, me, projectId, activeRaster } = context.store.get();
   if (sketch === null || sketch.kind === "measure" || me === null || projectId === null) return false;
-  const labelClass = classFor(context, sketch.kind);
+  const labelClass = classFor(context.store.get(), sketch.kind);
   if (labelClass === null || sketch.points.length < (sketch.kind === "polygon" ? 3 : 2)) return false;
   const geometry = sketch.kind === "polygon" ? polygonOf(sketch.points) : lineOf(sketch.points);
   if (crossesItself(geometry)) {
@@ -22,7 +22,7 @@ export function finishSketch(context: Context): boolean {
     id: newId(),
     project: projectId,
     raster: activeRaster,
-    label_class: labelClass,
+    label_class: labelClass.id,
     geometry,
     attributes: {},
     status: "draft",

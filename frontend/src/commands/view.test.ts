@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { exampleAnnotation, exampleRaster } from "../protocol/examples";
+import { exampleAnnotation, exampleClass, exampleRaster } from "../protocol/examples";
+import type { ClientMessage } from "../protocol/socket";
 import { Conversation } from "../segment/conversation";
 import { confirm } from "../store/apply";
 import type { State } from "../store/state";
 import { Store } from "../store/store";
 import type { Context } from "./context";
-import { aimAt, moveLayer, openRaster, zoomToAnnotation, zoomToRaster } from "./view";
+import { aimAt, chooseClass, moveLayer, openRaster, zoomToAnnotation, zoomToRaster } from "./view";
 
 const id = (end: string) => `00000000-0000-4000-8000-0000000000${end}`;
 const autumn = exampleRaster({ id: id("b1") });
@@ -75,6 +76,26 @@ describe("a prompt", () => {
     aimAt(context, [0, 0]);
     expect(store.get().activeRaster).toBe(autumn.id);
   });
+});
+
+it("a suggestion is asked for its class, and again when the class is changed for one that is drawn otherwise", () => {
+  const fields = exampleClass();
+  const roofs = exampleClass({ id: id("c7"), outline: "right_angles" });
+  const { store, context } = open({ classes: [fields, roofs], activeClass: fields.id });
+  const sent: ClientMessage[] = [];
+  const conversation = new Conversation(store, (message) => sent.push(message) > 0);
+  const choose = (one: string) => chooseClass({ ...context, conversation }, one);
+  conversation.addPoint([7.04, 46.04], 1);
+  choose(roofs.id);
+  expect(sent).toHaveLength(1);
+  store.update((state) => ({ ...state, draft: state.draft && { ...state.draft, phase: "shown" } }));
+  choose(fields.id);
+  choose(fields.id);
+  expect(sent).toMatchObject([
+    { promptSeq: 1, label_class: fields.id },
+    { promptSeq: 2, label_class: fields.id },
+  ]);
+  expect(store.get().draft?.phase).toBe("shown");
 });
 
 it("zooming to a hidden raster shows it", () => {

@@ -22,11 +22,13 @@ export const labelClassSchema = z.object({
   colour: z.string(),
   digit: z.number().nullable(),
   geometry_type: z.enum(["polygon", "line", "point"]),
+  outline: z.enum(["natural", "right_angles"]),
   order: z.number(),
   attributes: z.array(classAttributeSchema),
 });
 export type LabelClass = z.infer<typeof labelClassSchema>;
 export type GeometryType = LabelClass["geometry_type"];
+export type Outline = LabelClass["outline"];
 
 const statsSchema = z.object({
   min: z.number(),

@@ -22,6 +22,7 @@ export function exampleClass(change: Partial<LabelClass> = {}): LabelClass {
     colour: "#ff6b6b",
     digit: 1,
     geometry_type: "polygon",
+    outline: "natural",
     order: 0,
     attributes: [],
     ...change,

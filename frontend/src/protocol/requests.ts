@@ -6,6 +6,7 @@ export interface ClassForm {
   readonly colour: string;
   readonly digit: number | null;
   readonly geometry_type: LabelClass["geometry_type"];
+  readonly outline: LabelClass["outline"];
   readonly order?: number;
   readonly attributes: readonly LabelClass["attributes"][number][];
 }

@@ -97,6 +97,7 @@ export type ClientMessage =
       readonly hover: boolean;
       readonly feedback: boolean;
       readonly candidate?: number;
+      readonly label_class?: string;
     }
   | { readonly type: "prompt.clear"; readonly draft: string }
   | {

@@ -4,6 +4,7 @@ import type { Bbox, LonLat } from "../geo/lonlat";
 import { decodeLine } from "../geo/polyline";
 import { newId } from "../model/ids";
 import type { ClientMessage, PromptPoint, ServerMessage, SuggestionMessage } from "../protocol/socket";
+import { classFor } from "../store/classFor";
 import type { Candidate, Draft } from "../store/state";
 import type { Store } from "../store/store";
 
@@ -50,11 +51,23 @@ export class Conversation {
     const { draft } = this.store.get();
     if (draft === null || draft.candidates.length < 2) return;
     const count = draft.candidates.length;
-    const chosen = (draft.chosen + by + count) % count;
+    this.redraw((draft.chosen + by + count) % count);
+  }
+
+  /** Another class may be drawn in another way: what is shown is asked for again. */
+  classChanged(): void {
+    const { draft } = this.store.get();
+    if (draft !== null && draft.phase === "shown") this.redraw(draft.chosen);
+  }
+
+  /** Asks for a candidate's full outline while what there is of it is shown. */
+  private redraw(chosen: number): void {
+    const { draft } = this.store.get();
+    if (draft === null) return;
     this.promptSeq += 1;
     this.store.set({ draft: { ...draft, chosen, promptSeq: this.promptSeq } });
     const candidate = draft.candidates[chosen]?.index;
-    const message = submit(draft, this.promptSeq, draft.points, draft.box, false);
+    const message = this.submit(draft, this.promptSeq, draft.points, draft.box, false);
     this.send(candidate === undefined ? message : { ...message, candidate });
   }
 
@@ -141,7 +154,7 @@ export class Conversation {
     this.promptSeq += 1;
     const asked: Draft = { ...draft, promptSeq: this.promptSeq, phase: "waiting", problem: null, readyAt: null };
     this.store.set({ draft: asked });
-    this.send(submit(asked, this.promptSeq, asked.points, asked.box, false));
+    this.send(this.submit(asked, this.promptSeq, asked.points, asked.box, false));
     this.watch(this.promptSeq, NO_ANSWER_MS);
   }
 
@@ -170,7 +183,7 @@ export class Conversation {
     this.hoverSeq = this.promptSeq;
     const base = draft ?? { id: newId(), raster: activeRaster, points: [], box: null };
     const points = [...base.points, { lon: at[0], lat: at[1], label: 1 as const }];
-    this.send(submit(base, this.promptSeq, points, base.box, true));
+    this.send(this.submit(base, this.promptSeq, points, base.box, true));
     this.hoverTimer = setTimeout(() => this.sendHover(), HOVER_MS);
   }
 
@@ -203,25 +216,27 @@ export class Conversation {
       state.draft?.promptSeq === promptSeq ? { ...state, draft: { ...state.draft, ...fields } } : state,
     );
   }
-}
 
-function submit(
-  draft: Pick<Draft, "id" | "raster">,
-  promptSeq: number,
-  points: readonly PromptPoint[],
-  box: Bbox | null,
-  hover: boolean,
-): Extract<ClientMessage, { type: "prompt.submit" }> {
-  return {
-    type: "prompt.submit",
-    promptSeq,
-    draft: draft.id,
-    raster: draft.raster,
-    points,
-    box,
-    hover,
-    feedback: true,
-  };
+  private submit(
+    draft: Pick<Draft, "id" | "raster">,
+    promptSeq: number,
+    points: readonly PromptPoint[],
+    box: Bbox | null,
+    hover: boolean,
+  ): Extract<ClientMessage, { type: "prompt.submit" }> {
+    const labelClass = classFor(this.store.get(), "polygon");
+    return {
+      type: "prompt.submit",
+      promptSeq,
+      draft: draft.id,
+      raster: draft.raster,
+      points,
+      box,
+      hover,
+      feedback: true,
+      ...(labelClass === null ? {} : { label_class: labelClass.id }),
+    };
+  }
 }
 
 function candidateOf(said: SuggestionMessage["candidates"][number]): Candidate {

@@ -28,6 +28,7 @@ LEGEND: list[dict[str, Any]] = [
         "name": "Building",
         "colour": "#f76707",
         "digit": 1,
+        "outline": "right_angles",
         "attributes": [
             {
                 "key": "roof",
@@ -49,7 +50,7 @@ LEGEND: list[dict[str, Any]] = [
         ],
     },
     {"name": "Water", "colour": "#22b8cf", "digit": 3},
-    {"name": "Solar", "colour": "#7950f2", "digit": 4},
+    {"name": "Solar", "colour": "#7950f2", "digit": 4, "outline": "right_angles"},
     {"name": "Tree", "colour": "#51cf66", "digit": 5},
     {"name": "Track", "colour": "#e64980", "digit": 6, "geometry_type": "line"},
 ]

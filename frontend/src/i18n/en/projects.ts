@@ -45,6 +45,7 @@ export const projects = {
     digit: "Key",
     noDigit: "none",
     geometryType: "Shape",
+    outline: "Outlines of suggestions",
     geometryFixed: "The kind of shape is fixed once the class exists.",
     create: "Add class",
     createTitle: "New class",

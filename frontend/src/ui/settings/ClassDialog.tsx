@@ -3,7 +3,7 @@ import { Button, ColorInput, Group, Modal, SegmentedControl, Select, Stack, Text
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
-import type { ClassAttribute, GeometryType, LabelClass } from "../../protocol/entities";
+import type { ClassAttribute, GeometryType, LabelClass, Outline } from "../../protocol/entities";
 import { api } from "../../net/api";
 import { CLASS_COLOURS } from "../colour";
 import { fieldErrors } from "../errors";
@@ -19,6 +19,7 @@ interface ClassDialogProps {
   readonly onClose: () => void;
 }
 
+const OUTLINES: readonly Outline[] = ["natural", "right_angles"];
 const GEOMETRY_TYPES: readonly GeometryType[] = ["polygon", "line", "point"];
 
 export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDialogProps) {
@@ -29,11 +30,12 @@ export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDia
   const [colour, setColour] = useState(labelClass?.colour ?? unusedColour(others));
   const [digit, setDigit] = useState<number | null>(labelClass === null ? (digits[0] ?? null) : labelClass.digit);
   const [geometryType, setGeometryType] = useState<GeometryType>(labelClass?.geometry_type ?? "polygon");
+  const [outline, setOutline] = useState<Outline>(labelClass?.outline ?? "natural");
   const [attributes, setAttributes] = useState<readonly ClassAttribute[]>(labelClass?.attributes ?? []);
 
   const save = useMutation({
     mutationFn: () => {
-      const form = { name: name.trim(), colour, digit, geometry_type: geometryType, attributes };
+      const form = { name: name.trim(), colour, digit, geometry_type: geometryType, outline, attributes };
       return labelClass === null
         ? api.classes.create(projectId, { ...form, order: others.length })
         : api.classes.change(projectId, labelClass.id, form);
@@ -112,6 +114,22 @@ export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDia
               </Text>
             )}
           </div>
+          {geometryType === "polygon" && (
+            <div>
+              <Text fw={500} mb={4}>
+                {t("classes.outline")}
+              </Text>
+              <SegmentedControl
+                value={outline}
+                onChange={(value) => setOutline(value)}
+                data={OUTLINES.map((value) => ({ value, label: t(`outline.${value}`) }))}
+                data-testid="class-outline"
+              />
+              <Text c="dimmed" size="xs" mt={4}>
+                {t(`outlineHelp.${outline}`)}
+              </Text>
+            </div>
+          )}
           <AttributeEditor
             attributes={attributes}
             onChange={setAttributes}
