@@ -1,15 +1,19 @@
 """Trains edgewise-nano, or goes on with it: `python -m ml.training.run FOLDER --minutes features=40,decoder=40`.
 
 One process a core; gradients are averaged between them. The state is written every two minutes, so that a run that is
-cut off goes on from there. While the file `FOLDER/pause` exists, it waits.
+cut off goes on from there. While the file `FOLDER/pause`, or the one that --pause names, exists, it waits.
 """
 
 import argparse
 import json
 import math
 import os
+import socket
 import time
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +27,16 @@ from ml.training.stages import STAGES, Learner, Stage
 
 FIRST_SEED = 1_000_000  # training scenes; validation takes its seeds below
 SAVE_SECONDS, REPORT_STEPS, WARM_STEPS = 120.0, 25, 100
+LONGEST_PAUSE = timedelta(days=7)  # so long a process waits for the others
 MEMORY = 0.998  # of the running mean of the weights
 
 
 class Run:
     """One process of a run."""
 
-    def __init__(self, folder: Path, rank: int, processes: int) -> None:
+    def __init__(self, folder: Path, rank: int, processes: int, pause: Path | None = None) -> None:
         self.folder, self.rank, self.processes = folder, rank, processes
+        self.pause = pause or folder / "pause"
         self.model = network.build()
         seed = int(time.time()) * 64 + rank
         self.learner = Learner(self.model, samples.Pool(folder / f"pool-{rank}"), np.random.default_rng(seed))
@@ -44,7 +50,7 @@ class Run:
         """Goes through a stage, or what is left of it."""
         named = self.learner.named_parameters()
         optimizer = torch.optim.AdamW(self.learner.parameters(stage), lr=stage.rate, betas=(0.9, 0.98))
-        if stage.name == "decoder" and not self.spent["decoder"]:
+        if stage.decodes and not any(self.spent[one.name] for one in STAGES.values() if one.decodes):
             torch.manual_seed(1)
             network.share_out(self.model)
         begun = saved = time.monotonic()
@@ -57,7 +63,7 @@ class Run:
             rate = stage.rate * slope * min(1.0, (self.steps - first + 1) / WARM_STEPS)
             for part in optimizer.param_groups:
                 part["lr"] = rate * part["share"]
-            loss, report = self.learner.step(stage, progress)
+            loss, report = self.learner.step(stage, self.steps, progress)
             loss.backward()
             self._average([one for _, one in named])
             torch.nn.utils.clip_grad_norm_([one for _, one in named], 1.0)
@@ -131,7 +137,7 @@ class Run:
     def _paused(self) -> float:
         """Waits while it is asked to; the seconds it took."""
         begun = time.monotonic()
-        while (self.folder / "pause").exists():
+        while self.pause.exists():
             time.sleep(1)
         return time.monotonic() - begun
 
@@ -143,30 +149,52 @@ class Run:
             file.write(json.dumps(line) + "\n")
 
 
-def _process(rank: int, folder: Path, processes: int, minutes: dict[str, float], scenes: int) -> None:
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do; its processes meet at a port of this machine."""
+
+    folder: Path
+    processes: int
+    minutes: Mapping[str, float]
+    scenes: int
+    pause: Path | None
+    port: int
+
+
+def _process(rank: int, plan: Plan) -> None:
     torch.set_num_threads(1)
-    samples.make_pool(folder / f"pool-{rank}", FIRST_SEED + rank * scenes, scenes, network.FIELD, lambda done: None)
-    if processes > 1:
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=os.environ.get("MASTER_PORT", "29511"))
-        group.init_process_group("gloo", rank=rank, world_size=processes)
-    run = Run(folder, rank, processes)
-    for name, time_given in minutes.items():
-        run.stage(STAGES[name], 60 * time_given)
+    pool = plan.folder / f"pool-{rank}"
+    samples.make_pool(pool, FIRST_SEED + rank * plan.scenes, plan.scenes, network.FIELD, lambda done: None)
+    if plan.processes > 1:
+        meeting = f"tcp://127.0.0.1:{plan.port}"
+        group.init_process_group("gloo", meeting, rank=rank, world_size=plan.processes, timeout=LONGEST_PAUSE)
+    run = Run(plan.folder, rank, plan.processes, plan.pause)
+    for name, minutes in plan.minutes.items():
+        run.stage(STAGES[name], 60 * minutes)
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ml.training.run", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--minutes", default="features=100,decoder=120,together=60,finish=20")
+    parser.add_argument("--minutes", default="features=80,clicks=70,decoder=70,together=60,finish=20")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--scenes", type=int, default=400, help="made beforehand for each process")
+    parser.add_argument("--pause", type=Path, help="while this file exists, the run waits")
     given = parser.parse_args()
     minutes = {name: float(value) for name, value in (part.split("=") for part in given.minutes.split(","))}
+    unknown = sorted(set(minutes) - set(STAGES))
+    if unknown:
+        parser.error(f"there is no stage {unknown[0]}; there are {', '.join(STAGES)}")
     given.folder.mkdir(parents=True, exist_ok=True)
-    torch.multiprocessing.spawn(
-        _process, (given.folder.resolve(), given.processes, minutes, given.scenes), nprocs=given.processes
-    )
+    plan = Plan(given.folder.resolve(), given.processes, minutes, given.scenes, given.pause, _free_port())
+    torch.multiprocessing.spawn(_process, (plan,), nprocs=plan.processes)
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
 
 
 if __name__ == "__main__":

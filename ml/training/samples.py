@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -138,7 +139,7 @@ def prompts_on(objects: Ids, count: int, random: Random, *, boxes: float) -> Pro
             there = np.flatnonzero(objects == ids[random.integers(len(ids))])
             at = int(there[random.integers(len(there))])
         mask = connected(objects == objects.flat[at], *divmod(at, size))
-        area = int(mask.sum())
+        area = int(np.count_nonzero(mask))
         coarse = mask.reshape(size // CELL, CELL, size // CELL, CELL).sum((1, 3)) >= CELL * CELL / 2
         if not LEAST_PX2 <= area <= MOST_SHARE * size * size or coarse.sum() < 2:
             continue
@@ -160,23 +161,34 @@ def prompts_on(objects: Ids, count: int, random: Random, *, boxes: float) -> Pro
 
 def connected(mask: npt.NDArray[np.bool_], row: int, col: int) -> npt.NDArray[np.uint8]:
     """The part of a mask that holds a pixel, 0 or 1."""
-    _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    found: npt.NDArray[np.uint8] = (parts == parts[row, col]).astype(np.uint8)
+    where = _around(mask)
+    _, parts = cv2.connectedComponents(mask[where].astype(np.uint8), connectivity=4)
+    found = np.zeros(mask.shape, np.uint8)
+    found[where] = parts == parts[row - where[0].start, col - where[1].start]
     return found
+
+
+def _around(mask: npt.NDArray[Any]) -> tuple[slice, slice]:
+    """The rows and columns that hold all of a mask."""
+    rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
 
 
 def _inside(mask: npt.NDArray[np.uint8], random: Random) -> tuple[float, float]:
     """Where somebody may click: mostly towards the middle, now and then anywhere inside."""
-    depth = np.asarray(cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3))[1:-1, 1:-1].ravel().astype(np.float64)
+    where = _around(mask)
+    part = np.pad(mask[where], 1)
+    depth = np.asarray(cv2.distanceTransform(part, cv2.DIST_L2, 3))[1:-1, 1:-1].ravel().astype(np.float64)
     power = (2.0, 2.0, 0.7, 0.0)[int(random.integers(4))]
-    weight = np.where(depth > 0, depth**power, 0)
-    row, col = divmod(int(np.searchsorted(np.cumsum(weight), random.random() * weight.sum())), mask.shape[1])
-    return min(col, mask.shape[1] - 1) + 0.5, min(row, mask.shape[0] - 1) + 0.5
+    weight = np.cumsum(np.where(depth > 0, depth**power, 0))
+    at = min(int(np.searchsorted(weight, random.random() * weight[-1])), len(weight) - 1)
+    row, col = divmod(at, where[1].stop - where[1].start)
+    return where[1].start + col + 0.5, where[0].start + row + 0.5
 
 
 def _corners(mask: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.float64]:
     """A box as drawn by hand."""
-    cols, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    low, high = np.array([cols[0], rows[0]]), np.array([cols[-1] + 1, rows[-1] + 1])
+    rows, cols = _around(mask)
+    low, high = np.array([cols.start, rows.start]), np.array([cols.stop, rows.stop])
     off = np.clip(random.normal(0, BOX_JITTER, (2, 2)) * (high - low), -BOX_JITTER_PX, BOX_JITTER_PX)
     return np.clip(np.stack([low, high]) + off, 0, mask.shape[0])

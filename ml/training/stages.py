@@ -1,4 +1,4 @@
-"""The three stages: features that hold objects together, a decoder that follows the click, both together."""
+"""The stages: features that hold objects together, a decoder that follows the click, both at growing resolution."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ml.training import losses, network, samples
 
 Report = dict[str, float]
+ONE_ROUND = 0.3  # of a stage: so long each prompt is asked once only
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,19 @@ class Stage:
     encoder_rate: float  # of the rate
     zoom: tuple[float, float]
     even: tuple[float, float]  # the balanced share of the loss, from begin to end
+    hold: float = 0.0  # of the loss of `glimpse`, which keeps features holding objects together
+
+    @property
+    def decodes(self) -> bool:
+        """Whether the decoder takes part."""
+        return self.rounds > 0
 
 
+# A prompt costs as many tokens as its crop has: crops of 128 px teach 2.5 times as many a second as those of 256 px.
 STAGES = {
     "features": Stage("features", 256, 6, 24, 0, 1e-3, 1.0, (0.6, 2.2), (1.0, 1.0)),
-    "decoder": Stage("decoder", 256, 3, 12, 2, 5e-4, 0.1, (0.6, 2.2), (1.0, 0.3)),
+    "clicks": Stage("clicks", 128, 6, 16, 2, 5e-4, 0.3, (0.6, 2.6), (1.0, 0.5), 0.5),
+    "decoder": Stage("decoder", 256, 3, 12, 2, 5e-4, 0.3, (0.6, 2.2), (0.7, 0.3), 0.3),
     "together": Stage("together", 512, 1, 10, 3, 3e-4, 0.5, (0.6, 1.6), (0.3, 0.0)),
     "finish": Stage("finish", 1024, 1, 6, 3, 1e-4, 0.5, (0.8, 1.0), (0.0, 0.0)),
 }
@@ -59,11 +68,14 @@ class Learner:
         own = [(name, one) for name, one in self.model.named_parameters() if name.startswith(learns)]
         return own + [(f"affinity.{name}", one) for name, one in self.affinity.named_parameters()]
 
-    def step(self, stage: Stage, progress: float) -> tuple[Tensor, Report]:
-        """One step's loss, its gradient not yet taken; `progress` 0..1 of the stage."""
-        if stage.name == "features":
+    def step(self, stage: Stage, number: int, progress: float) -> tuple[Tensor, Report]:
+        """The loss of a step by its number, its gradient not yet taken; `progress` 0..1 of the stage.
+
+        All processes go through as many rounds of a step, since they wait for each other.
+        """
+        if not stage.decodes:
             return self._features(stage)
-        return self._decoder(stage, progress)
+        return self._decoder(stage, 1 + number % stage.rounds if progress > ONE_ROUND else 1, progress)
 
     def _batch(self, stage: Stage, boxes: float) -> tuple[Tensor, Tensor, list[samples.Prompts]]:
         pixels: list[npt.NDArray[np.float32]] = []
@@ -96,7 +108,7 @@ class Learner:
             found = losses.overlap(logits.flatten(0, 1)[:, None], truth).mean()
         return mask + edge, {"mask": float(mask.detach()), "edge": float(edge.detach()), "iou": float(found)}
 
-    def _decoder(self, stage: Stage, progress: float) -> tuple[Tensor, Report]:
+    def _decoder(self, stage: Stage, rounds: int, progress: float) -> tuple[Tensor, Report]:
         pixels, _, prompts = self._batch(stage, boxes=0.25)
         free = network.FIELD - stage.size
         offset = tuple(float(16 * int(n)) for n in self.random.integers(0, free // 16 + 1, 2))
@@ -109,7 +121,8 @@ class Learner:
             features = network.encode(self.model, pixels)
         said: Report = {}
         total = torch.zeros(())
-        rounds = 1 + int(self.random.integers(stage.rounds)) if progress > 0.3 else 1
+        if stage.hold > 0:
+            total = total + stage.hold * self._held(features, prompts)
         for number in range(rounds):
             with torch.autocast("cpu", torch.bfloat16):
                 masks, scores, present = network.decode(self.model, features, place, asked)
@@ -120,6 +133,16 @@ class Learner:
             if number + 1 < rounds:
                 asked = _corrected(_chosen(masks, scores, asked.labels), truth, asked, offset)
         return total, said | {"loss": float(total.detach())}
+
+    def _held(self, features: network.Features, prompts: list[samples.Prompts]) -> Tensor:
+        """The loss of what a glimpse at each click finds; boxes do not count."""
+        clicks = torch.from_numpy(np.stack([one.points[:, 0] for one in prompts]))
+        truth = torch.from_numpy(np.stack([one.masks for one in prompts])).float()
+        clicked = torch.from_numpy(np.stack([one.labels[:, 0] == 1 for one in prompts]))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits, _ = network.glimpse(self.model, features, clicks)
+        asked, wanted = logits[clicked], truth[clicked]
+        return (losses.balanced(asked, wanted) + losses.dice(asked, wanted)).sum() / max(1, len(wanted))
 
 
 def _measures(overlaps: Tensor, scores: Tensor, labels: Tensor, number: int) -> Report:

@@ -15,14 +15,6 @@ from ml.training.network import Asked  # noqa: E402
 MOST_BYTES = 30_000_000
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # two would wait for each other beside other work
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def model() -> Any:
     return network.build(seed=3).eval()

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +19,7 @@ from ml.training import network, samples  # noqa: E402
 from ml.training.run import Run  # noqa: E402
 from ml.training.stages import STAGES, Learner  # noqa: E402
 
+ROOT = Path(__file__).parents[3]
 LITTLE = {"size": 64, "images": 1, "prompts": 2}
 FEATURES = dataclasses.replace(STAGES["features"], **LITTLE)
 A_STEP = 0.01  # seconds; a step takes longer
@@ -95,9 +98,7 @@ def test_later_rounds_click_into_what_is_wrong(folder: Path, monkeypatch: pytest
 
     monkeypatch.setattr(network, "decode", watched)
     three = dataclasses.replace(DECODER, rounds=3)
-    while len(seen) < 3:
-        seen.clear()
-        loss, report = learner.step(three, progress=1.0)
+    loss, report = learner.step(three, 2, progress=1.0)
     assert [one.points.shape[1] for one in seen] == [2, 3, 4]
     assert seen[0].previous is None
     assert seen[1].previous is not None
@@ -105,3 +106,36 @@ def test_later_rounds_click_into_what_is_wrong(folder: Path, monkeypatch: pytest
     assert "iou_round3" in report
     loss.backward()
     assert all(bool(torch.isfinite(one.grad).all()) for _, one in learner.named_parameters() if one.grad is not None)
+
+
+def test_the_ambiguous_outputs_are_begun_once_with_the_first_stage_that_decodes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    share_out = network.share_out
+    monkeypatch.setattr(network, "share_out", lambda model: (begun.append(1), share_out(model)))
+    run = Run(folder, 0, 1)
+    run.stage(FEATURES, A_STEP)
+    assert not begun
+    run.stage(dataclasses.replace(STAGES["clicks"], **LITTLE), A_STEP)
+    run.stage(DECODER, A_STEP)
+    Run(folder, 0, 1).stage(dataclasses.replace(STAGES["together"], **LITTLE), A_STEP)
+    assert begun == [1]
+
+
+def test_a_run_of_two_processes_is_started_stopped_and_gone_on_with_from_a_shell(tmp_path: Path) -> None:
+    def ran(minutes: str) -> Any:
+        command = [sys.executable, "-m", "ml.training.run", str(tmp_path), "--processes", "2", "--scenes", "1"]
+        return subprocess.run([*command, "--minutes", minutes], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    begun = ran("clicks=0.001")
+    assert begun.returncode == 0, begun.stderr
+    steps = torch.load(tmp_path / "state.pt", weights_only=True)["steps"]
+    assert steps >= 1
+    assert ran("clicks=0.001,together=0.001").returncode == 0
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["steps"] > steps
+    assert set(state["spent"]) >= {"clicks", "together"}
+    wrong = ran("nonsense=1")
+    assert wrong.returncode == 2
+    assert "there is no stage nonsense; there are features, clicks" in wrong.stderr
