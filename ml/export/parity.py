@@ -1,5 +1,6 @@
 """Proves that an installed model answers as Meta's own code does with the same weights, from uint8 pixels on."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,7 +81,7 @@ def compare(
     *,
     prompt_sets: int = PROMPT_SETS,
     seed: int = 0,
-    threads: int = 2,
+    threads: int = 1,
     tell: Callable[[int], None] = lambda _: None,
 ) -> Parity:
     """Compares an installed model with the torch model it was made of; `tell` hears how many prompt sets are done."""
@@ -88,15 +89,44 @@ def compare(
     predictor = predictor_of(model)
     encoder, decoder = OnnxEncoder(installed, threads), OnnxDecoder(installed, threads)
     found = Parity(installed.name)
-    predictor.set_image(pixels)
-    _compare_input(found, predictor, installed, pixels)
-    embedding = encoder.encode(pixels)
-    reference = _embedding_of(predictor)
-    for name in SHAPES:
-        _note(found, f"encoder, {name} against set_image", getattr(embedding, name), getattr(reference, name))
-    _compare_prompts(found, predictor, decoder, embedding, asked=prompts(prompt_sets, seed), tell=tell)
-    _compare_fields(found, model, decoder, reference, seed)
+    with _torch_threads(threads):
+        predictor.set_image(pixels)
+        _compare_input(found, predictor, installed, pixels)
+        embedding = encoder.encode(pixels)
+        reference = _embedding_of(predictor)
+        for name in SHAPES:
+            _note(found, f"encoder, {name} against set_image", getattr(embedding, name), getattr(reference, name))
+        _compare_prompts(found, predictor, decoder, embedding, asked=prompts(prompt_sets, seed), tell=tell)
+        compare_fields(found, model, decoder, reference, seed)
     return found
+
+
+@torch.inference_mode()
+def compare_fields(found: Parity, model: Any, decoder: OnnxDecoder, features: Embedding, seed: int = 0) -> None:
+    """Batches of sets of several lengths, whole and cut to a field, against SAM2Base's prompt encoder and decoder."""
+    if decoder.model.prepare is None:
+        return
+    rng = np.random.default_rng(seed + 1)
+    logits, single, scores, present = [], [], [], []
+    for cut in (Field(), *FIELDS):
+        points = rng.uniform(0, FRAME, (3, 4, 2)).astype(np.float32)
+        labels = np.array([[1, -2, -2, -2], [2, 3, 0, -2], [1, 0, 1, 1]], np.float32)
+        mask = np.clip(rng.normal(0, 8, (3, 1, 4 * cut.rows, 4 * cut.cols)), -32, 32).astype(np.float32)
+        answers = decoder.answer(features, points, labels, mask, cut)
+        for row in range(3):
+            there = labels[row] > -2
+            asked = {"points": points[row : row + 1, there], "labels": labels[row : row + 1, there], "mask": mask[row]}
+            wanted, rated, is_there = _base(model, features, cut, **asked)
+            logits.append((answers.masks[row, 1:], wanted[0, 1:]))
+            single.append((answers.masks[row, :1], wanted[0, :1]))
+            scores.append((answers.scores[row], rated[0]))
+            present.append((answers.present[row], is_there[0]))
+    for what, pairs in (("logits of three masks", logits), ("logits of the single mask", single)):
+        ours, theirs = (np.concatenate([one[side].ravel() for one in pairs]) for side in (0, 1))
+        _note(found, f"{what} against SAM2Base, windows and fields", ours, theirs, len(pairs))
+    _note_scores(found, "predicted IoU against SAM2Base", scores)
+    ours, theirs = (np.array([one[side] for one in present]) for side in (0, 1))
+    _note(found, "object score against SAM2Base", ours, theirs, len(present))
 
 
 def picture(seed: int) -> npt.NDArray[np.uint8]:
@@ -134,62 +164,37 @@ def _compare_prompts(
     asked: Iterator[Prompts],
     tell: Callable[[int], None],
 ) -> None:
-    """From pixels to logits: our encoder and decoder against `predict`, several masks and one."""
-    ours: dict[str, list[Floats]] = {"logits": [], "scores": []}
-    theirs: dict[str, list[Floats]] = {"logits": [], "scores": []}
+    """From pixels to logits: our encoder and decoder against `predict`.
+
+    It is told that the image was 256 px wide, and given the prompts in those pixels, so that it has no masks to
+    enlarge; a quarter is exact in binary, and the logits are those of 1024 px.
+    """
+    predictor._orig_hw = [(FRAME // 4, FRAME // 4)]
+    logits, scores = [], []
     for number, one in enumerate(asked, 1):
         coordinates, labels = _tokens(one)
         mask = None if one.mask is None else one.mask[None]
         answers = decoder.answer(embedding, coordinates, labels, mask)
-        _, scores, logits = predictor.predict(
-            one.points if len(one.points) else None,
+        _, rated, wanted = predictor.predict(
+            one.points / 4 if len(one.points) else None,
             one.labels if len(one.points) else None,
-            box=one.box,
+            box=None if one.box is None else one.box / 4,
             mask_input=one.mask,
             multimask_output=True,
             return_logits=True,
         )
-        theirs["logits"].append(logits)
-        theirs["scores"].append(scores)
-        ours["logits"].append(np.clip(answers.masks[0, 1:], -32, 32))
-        ours["scores"].append(answers.scores[0, 1:])
+        logits.append((np.clip(answers.masks[0, 1:], -32, 32), wanted))
+        scores.append((answers.scores[0, 1:], rated))
         tell(number)
-    count = len(ours["logits"])
-    _note(found, "logits of three masks against predict", np.stack(ours["logits"]), np.stack(theirs["logits"]), count)
-    difference = np.abs(np.stack(ours["scores"]) - np.stack(theirs["scores"])).max()
-    found.differences.append(Difference("predicted IoU against predict", float(difference), SCORE_BOUND, count))
-
-
-@torch.inference_mode()
-def _compare_fields(found: Parity, model: Any, decoder: OnnxDecoder, features: Embedding, seed: int) -> None:
-    """Batches of sets of several lengths, whole and cut to a field, against SAM2Base's prompt encoder and decoder."""
-    if decoder.model.prepare is None:
-        return
-    rng = np.random.default_rng(seed + 1)
-    logits, single, present = [], [], []
-    for cut in (Field(), *FIELDS):
-        points = rng.uniform(0, FRAME, (3, 4, 2)).astype(np.float32)
-        labels = np.array([[1, -2, -2, -2], [2, 3, 0, -2], [1, 0, 1, 1]], np.float32)
-        mask = np.clip(rng.normal(0, 8, (3, 1, 4 * cut.rows, 4 * cut.cols)), -32, 32).astype(np.float32)
-        answers = decoder.answer(features, points, labels, mask, cut)
-        for row in range(3):
-            there = labels[row] > -2
-            asked = {"points": points[row : row + 1, there], "labels": labels[row : row + 1, there], "mask": mask[row]}
-            wanted = _base(model, features, cut, **asked)
-            logits.append((answers.masks[row, 1:], wanted[0][0, 1:]))
-            single.append((answers.masks[row, :1], wanted[0][0, :1]))
-            present.append((answers.present[row], wanted[1][0]))
-    for what, pairs in (("logits of three masks", logits), ("logits of the single mask", single)):
-        ours, theirs = (np.concatenate([one[side].ravel() for one in pairs]) for side in (0, 1))
-        _note(found, f"{what} against SAM2Base, windows and fields", ours, theirs, len(pairs))
-    ours, theirs = (np.array([one[side] for one in present]) for side in (0, 1))
-    _note(found, "object score against SAM2Base", ours, theirs, len(present))
+    ours, theirs = (np.stack([one[side] for one in logits]) for side in (0, 1))
+    _note(found, "logits of three masks against predict", ours, theirs, len(logits))
+    _note_scores(found, "predicted IoU against predict", scores)
 
 
 def _base(
     model: Any, features: Embedding, cut: Field, *, points: Floats, labels: Floats, mask: Floats
-) -> tuple[Floats, Floats]:
-    """All four masks and the object score of one prompt set over a field, from SAM2Base's own modules."""
+) -> tuple[Floats, Floats, Floats]:
+    """Masks, predicted IoU and object score of one prompt set over a field, from SAM2Base's own modules."""
     prompt_encoder = model.sam_prompt_encoder
     sparse, dense = prompt_encoder(
         points=(torch.from_numpy(points), torch.from_numpy(labels)), boxes=None, masks=torch.from_numpy(mask)[None]
@@ -197,7 +202,7 @@ def _base(
     maps = [torch.from_numpy(getattr(features, name)) for name in SHAPES]
     embed, fine, middle = (_cut(one, cut, scale) for one, scale in zip(maps, (1, 4, 2), strict=True))
     place = _cut(prompt_encoder.get_dense_pe(), cut, 1)
-    masks, _, _, present = model.sam_mask_decoder.predict_masks(
+    masks, scores, _, present = model.sam_mask_decoder.predict_masks(
         image_embeddings=embed,
         image_pe=place,
         sparse_prompt_embeddings=sparse,
@@ -205,7 +210,7 @@ def _base(
         repeat_image=False,
         high_res_features=[fine, middle],
     )
-    return masks.numpy(), present.numpy()
+    return masks.numpy(), scores.numpy(), present.numpy()
 
 
 def _cut(one: torch.Tensor, cut: Field, scale: int) -> torch.Tensor:
@@ -230,3 +235,18 @@ def _note(found: Parity, what: str, ours: Floats, theirs: Floats, compared: int 
     """The largest difference over the reference's standard deviation."""
     spread = float(theirs.std()) or 1.0
     found.differences.append(Difference(what, float(np.abs(ours - theirs).max()) / spread, BOUND, compared))
+
+
+def _note_scores(found: Parity, what: str, pairs: list[tuple[Floats, Floats]]) -> None:
+    largest = max(float(np.abs(ours - theirs).max()) for ours, theirs in pairs)
+    found.differences.append(Difference(what, largest, SCORE_BOUND, len(pairs)))
+
+
+@contextlib.contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

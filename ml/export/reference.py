@@ -2,6 +2,7 @@
 
 import sys
 import types
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ def predictor_of(model: Any) -> Any:
     stand_in_for_torchvision()
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
-    return SAM2ImagePredictor(model.eval())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it scripts its transforms, which torch has deprecated
+        return SAM2ImagePredictor(model.eval())
 
 
 class Resize(nn.Module):

@@ -78,10 +78,9 @@ def save_weights(model: Any, path: Path) -> None:
 
 def read_checkpoint(path: Path) -> Mapping[str, Tensor]:
     """The weights in a file of Meta's format, by name. Raises `ModelError`; whatever code the file holds is not run."""
+    _ensure_archive(path)
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise ModelError(f"There is no file {path}. Give the checkpoint's path.") from error
     except Exception as error:  # of the unpickler, the archive or the system: none is to be trusted
         if "weights_only" in str(error) or "Weights only" in str(error):
             raise ModelError(
@@ -93,6 +92,17 @@ def read_checkpoint(path: Path) -> Mapping[str, Tensor]:
     if not isinstance(state, dict) or not state or not all(isinstance(one, Tensor) for one in state.values()):
         raise ModelError(f"{path.name} holds no weights under 'model' as SAM 2.1's checkpoints do. Give another file.")
     return state
+
+
+def _ensure_archive(path: Path) -> None:
+    """That it begins like a file of torch: a zip, or the older bare pickle."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(2)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}. Give the checkpoint's path.") from error
+    if begin != b"PK" and begin[:1] != b"\x80":
+        raise ModelError(f"{path.name} is not a checkpoint. Download it again.")
 
 
 def _which(state: Mapping[str, Tensor]) -> str:

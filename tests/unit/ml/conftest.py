@@ -11,6 +11,7 @@ from ml.decode import OnnxDecoder
 from ml.embeddings import Embedding
 from ml.encode import OnnxEncoder
 from ml.models import InstalledModel, choose_model
+from tests.support.sam2_models import install_downloaded
 
 SHIPPED = Path(__file__).parents[3] / "fixtures" / "models"
 
@@ -39,3 +40,9 @@ def scene() -> npt.NDArray[np.uint8]:
 @pytest.fixture(scope="session")
 def embedding(encoder: OnnxEncoder, scene: npt.NDArray[np.uint8]) -> Embedding:
     return encoder.encode(scene)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> InstalledModel:
+    """`sam2.1_hiera_tiny` with random weights, as the command installs it."""
+    return install_downloaded(tmp_path_factory.mktemp("tiny"))
