@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: .venv/bin/p
 pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTRIBUTING.md")
 
 from ml.training import network, samples  # noqa: E402
-from ml.training.run import Run  # noqa: E402
+from ml.training.run import Run, main  # noqa: E402
 from ml.training.stages import STAGES, Learner  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
@@ -123,19 +123,22 @@ def test_the_ambiguous_outputs_are_begun_once_with_the_first_stage_that_decodes(
     assert begun == [1]
 
 
-def test_a_run_of_two_processes_is_started_stopped_and_gone_on_with_from_a_shell(tmp_path: Path) -> None:
-    def ran(minutes: str) -> Any:
-        command = [sys.executable, "-m", "ml.training.run", str(tmp_path), "--processes", "2", "--scenes", "1"]
-        return subprocess.run([*command, "--minutes", minutes], cwd=ROOT, capture_output=True, text=True, check=False)
-
-    begun = ran("clicks=0.001")
-    assert begun.returncode == 0, begun.stderr
-    steps = torch.load(tmp_path / "state.pt", weights_only=True)["steps"]
-    assert steps >= 1
-    assert ran("clicks=0.001,together=0.001").returncode == 0
+def test_two_processes_go_through_the_stages_together_from_a_shell(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ml.training.run", str(tmp_path), "--processes", "2", "--scenes", "1"]
+    ran = subprocess.run(
+        [*command, "--minutes", "clicks=0.001,decoder=0.001"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
     state = torch.load(tmp_path / "state.pt", weights_only=True)
-    assert state["steps"] > steps
-    assert set(state["spent"]) >= {"clicks", "together"}
-    wrong = ran("nonsense=1")
-    assert wrong.returncode == 2
-    assert "there is no stage nonsense; there are features, clicks" in wrong.stderr
+    assert state["steps"] >= 2
+    assert set(state["spent"]) >= {"clicks", "decoder"}
+
+
+def test_a_stage_that_there_is_not_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run", str(tmp_path / "run"), "--minutes", "nonsense=1"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "there is no stage nonsense; there are features, clicks" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
