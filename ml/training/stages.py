@@ -12,6 +12,7 @@ from ml.training import losses, network, samples
 
 Report = dict[str, float]
 ONE_ROUND = 0.3  # of a stage: so long each prompt is asked once only
+BOXES = 0.4  # of the prompts: they are learned later than clicks
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Learner:
         return mask + edge, {"mask": float(mask.detach()), "edge": float(edge.detach()), "iou": float(found)}
 
     def _decoder(self, stage: Stage, rounds: int, progress: float) -> tuple[Tensor, Report]:
-        pixels, _, prompts = self._batch(stage, boxes=0.25)
+        pixels, _, prompts = self._batch(stage, boxes=BOXES)
         free = network.FIELD - stage.size
         offset = tuple(float(16 * int(n)) for n in self.random.integers(0, free // 16 + 1, 2))
         place = network.positions(self.model, stage.size // network.STRIDE, (offset[0], offset[1]))
