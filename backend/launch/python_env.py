@@ -1,17 +1,22 @@
 """The virtual environment with the locked Python packages."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from backend.launch.console import Console
 from backend.launch.errors import LaunchError
+from backend.launch.machine import GIGABYTE, ensure_room
 from backend.launch.packages import Apt
 from backend.launch.paths import Paths
 from backend.launch.shell import Shell
 from backend.launch.stamps import fingerprint, is_done, set_done
+
+ROOM_FOR_TORCH = 3 * GIGABYTE
 
 
 def ensure_venv(paths: Paths, shell: Shell, apt: Apt, console: Console) -> None:
@@ -45,11 +50,32 @@ def ensure_packages(paths: Paths, shell: Shell, console: Console, lock: str) -> 
             set_done(paths.venv / ".edgewise-run", fingerprint([run], paths.requirements, _version_of(paths.python)))
 
 
-def install(paths: Paths, shell: Shell, what: list[str], title: str) -> None:
+def ensure_torch(paths: Paths, shell: Shell, console: Console) -> None:
+    """torch and the package sam2, which only conversions of checkpoints, comparisons and training need.
+
+    sam2 is built without isolation, which would fetch a second torch, without its CUDA part and without torchvision.
+    """
+    files = [paths.requirements / "torch.txt", paths.requirements / "sam2.txt"]
+    stamp = paths.venv / ".edgewise-torch"
+    key = fingerprint(files, paths.requirements, _version_of(paths.python))
+    if is_done(stamp, key):
+        return
+    ensure_room(paths.root, ROOM_FOR_TORCH)
+    with console.step("torch and sam2"):
+        install(paths, shell, ["--requirement", str(files[0])], "Installing torch")
+        without = ["--no-build-isolation", "--no-deps", "--requirement", str(files[1])]
+        install(paths, shell, without, "Installing sam2", {**os.environ, "SAM2_BUILD_CUDA": "0"})
+        set_done(stamp, key)
+
+
+def install(
+    paths: Paths, shell: Shell, what: list[str], title: str, environment: Mapping[str, str] | None = None
+) -> None:
     """pip, with nothing asked and no cache kept beyond pip's own."""
     shell.run(
         title,
         [paths.python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", *what],
+        env=environment,
         hint="Without a network connection the packages cannot come; a proxy is taken from pip's own settings.",
     )
 

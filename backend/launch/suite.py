@@ -17,6 +17,7 @@ from backend.launch.setup import Bench, Database
 from backend.launch.shell import with_path_first
 from backend.launch.supervisor import StopSignals
 
+WITH_TORCH = "EDGEWISE_WITH_TORCH"
 GIVEN_FOLDERS = ("EDGEWISE_TEST_DATA", "EDGEWISE_TEST_MODELS")  # real rasters; weights to compare with
 FOLDERS = ("tests/unit", "tests/integration", "tests/hostile", "tests/e2e")
 
@@ -38,6 +39,8 @@ def test(paths: Paths, console: Console) -> int:
     database: Database | None = None
     try:
         node = setup.install_programs(bench, "test")
+        if wants_torch():
+            python_env.ensure_torch(paths, bench.shell, console)
         chromium = ensure_chromium(bench)
         database = setup.ensure_database(bench)
         forget_old_test_databases(database)
@@ -78,8 +81,16 @@ def left_out(paths: Paths, env: Mapping[str, str]) -> list[str]:
     if "EDGEWISE_TEST_DATA" not in env:
         missing.append("the tests on real rasters; set EDGEWISE_TEST_DATA to the folder that holds them")
     if not any((paths.venv / "lib").glob("python3.*/site-packages/torch")):
-        missing.append("comparisons with Meta's predictor; .venv/bin/pip install '.[torch]' and the package sam2")
+        missing.append(
+            f"comparisons with Meta's SAM 2.1, and training; {WITH_TORCH}=1 installs torch and sam2 "
+            "(1.3 GB, and 5 GB where pip brings the build for graphics cards)"
+        )
     return missing
+
+
+def wants_torch(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether torch is to be installed for the tests that need it."""
+    return environment.get(WITH_TORCH, "").strip().lower() in {"1", "true", "yes", "on"}
 
 
 def forget_old_test_databases(database: Database) -> None:
