@@ -19,7 +19,7 @@ CORNER_SHARE = 0.15  # of a wall at each end, where masks are round
 DETAILS = (1.0, 1.5, 2.25)  # of the tolerance: an outline that keeps crossing itself is tried with less detail
 LEAST_STRAIGHT = 0.6  # of the sides, by length, lie in the two directions
 LEAST_IOU = 0.85
-MOST_OFF = 4.0  # tolerances: how far the result may lie from the outline, or a tenth of the side if that is more
+MOST_OFF = 6.0  # tolerances: how far the result may lie from the outline, or a tenth of the side if that is more
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def right_angled(outline: Polygon, tolerance: float, direction: float | None = N
 
     Coordinates of equal scale along x and y (metres or square pixels), `tolerance` in the same unit: about the
     accuracy of the outline. `direction` in radians, of walls that neighbours share, else the outline's own dominant
-    one. The result is a valid polygon: IoU with the outline at least 0.85, no further from it than four tolerances
+    one. The result is a valid polygon: IoU with the outline at least 0.85, no further from it than six tolerances
     or a tenth of its side.
     """
     if not outline.is_valid or outline.area <= 0 or tolerance <= 0:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tests.bench import harness, history
 
-GROUPS = ("click", "encode", "tiles", "events")
+GROUPS = ("click", "encode", "tiles", "events", "polygons")
 
 
 def main(names: Sequence[str]) -> int:
