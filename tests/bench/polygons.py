@@ -91,7 +91,7 @@ class Judged:
 
 
 def _judged(cases: list[Case], outline: Callable[[Case], Any]) -> Judged:
-    """IoU; PoLiS (Avbelj et al., 2015, IEEE GRSL 12(1)) and Hausdorff distance in px; vertices over the truth's; processor ms."""
+    """IoU; PoLiS (Avbelj et al., 2015, IEEE GRSL 12(1)) and Hausdorff, px; vertices over the truth's; processor ms."""
     values: dict[str, list[float]] = {name: [] for name in ("iou", "polis_px", "hausdorff_px", "n_ratio", "ms")}
     invalid = 0
     for case in cases:
