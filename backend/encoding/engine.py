@@ -8,7 +8,7 @@ from django.conf import settings
 
 from backend.core.errors import Unavailable
 from ml.embeddings import EmbeddingCache, EmbeddingKey, EmbeddingStore
-from ml.encode import OnnxEncoder
+from ml.encode import Encoder, open_encoder
 from ml.models import InstalledModel, ModelError, choose_model
 from ml.windows import Window
 
@@ -35,11 +35,11 @@ def cache() -> EmbeddingCache:
 
 
 @lru_cache(maxsize=1)
-def _encoder(model: InstalledModel) -> OnnxEncoder:
-    return OnnxEncoder(model, settings.ENCODE_THREADS)
+def _encoder(model: InstalledModel) -> Encoder:
+    return open_encoder(model, settings.ENCODER, settings.ENCODE_THREADS)
 
 
-def encoder() -> OnnxEncoder:
+def encoder() -> Encoder:
     """The encoder of the active model; opened at the first use. Raises `model.not_installed`."""
     try:
         return _encoder(active_model())

@@ -1,5 +1,6 @@
 """Encodes a window on the processor through ONNX Runtime."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,9 @@ class Encoder(Protocol):
     def encode(self, pixels: npt.NDArray[np.uint8]) -> Embedding:
         """The embedding of uint8 RGB pixels of shape (H, W, 3), H and W at most the model's input size."""
 
+    def encode_many(self, windows: Sequence[npt.NDArray[np.uint8]]) -> list[Embedding]:
+        """The embeddings of several windows, in their order; faster than one by one where the device gains by it."""
+
 
 class OnnxEncoder:
     """The exported image encoder of a SAM 2.1 model; one session, to be used from one thread at a time."""
@@ -32,18 +36,28 @@ class OnnxEncoder:
         embed, high_0, high_1 = self._session.run(list(FEATURES), {"image": image})
         return Embedding(embed, high_0, high_1)
 
+    def encode_many(self, windows: Sequence[npt.NDArray[np.uint8]]) -> list[Embedding]:
+        """See `Encoder.encode_many`. One by one: a processor gains nothing from batches."""
+        return [self.encode(pixels) for pixels in windows]
+
 
 def prepare(pixels: npt.NDArray[np.uint8], model: InstalledModel) -> npt.NDArray[np.float32]:
     """The model's input (1, 3, S, S): RGB / 255, less the mean, over the deviation; padding is the mean colour."""
     size = model.input_size
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(f"pixels must be uint8 of shape (H, W, 3), not {pixels.dtype} {pixels.shape}")
-    height, width = pixels.shape[:2]
-    if not (0 < height <= size and 0 < width <= size):
-        raise ValueError(f"a window has 1 to {size} px a side, not {width} x {height}")
+    height, width = check_pixels(pixels, size)
     mean = np.asarray(model.mean, np.float32)
     std = np.asarray(model.std, np.float32)
     image = np.zeros((1, 3, size, size), np.float32)
     scaled = (pixels.astype(np.float32) / np.float32(255) - mean) / std
     image[0, :, :height, :width] = scaled.transpose(2, 0, 1)
     return image
+
+
+def check_pixels(pixels: npt.NDArray[np.uint8], size: int) -> tuple[int, int]:
+    """Height and width of pixels that can be a window of at most this side. Raises `ValueError`."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"pixels must be uint8 of shape (H, W, 3), not {pixels.dtype} {pixels.shape}")
+    height, width = pixels.shape[:2]
+    if not (0 < height <= size and 0 < width <= size):
+        raise ValueError(f"a window has 1 to {size} px a side, not {width} x {height}")
+    return height, width

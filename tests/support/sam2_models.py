@@ -48,6 +48,9 @@ def publish(monkeypatch: pytest.MonkeyPatch, path: Path, architecture: str = TIN
 
 def install_downloaded(folder: Path) -> InstalledModel:
     """A tiny model of random weights, downloaded from a server on loopback and installed as the command does."""
+    import torch
+
+    torch.set_num_threads(1)  # for all tests: two wait for each other where the machine does other work
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = random_checkpoint(folder / "given.pt")
     with pytest.MonkeyPatch.context() as monkeypatch:

@@ -1,0 +1,138 @@
+"""The torch encoder gives the embeddings of the ONNX one, exactly in float32 and nearly in half precision."""
+
+import importlib.util
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ml.embeddings import Embedding
+from ml.embeddings.features import SHAPES
+from ml.encode import OnnxEncoder, choice, open_encoder
+from ml.models import InstalledModel, ModelError
+from tests.support.sam2_models import with_torch
+
+pytestmark = pytest.mark.timeout(600)
+
+EXACT = 5e-5  # of the feature's standard deviation, measured 5e-6: single precision in another order
+HALF = 0.03  # root mean square over the standard deviation, measured 0.011: bfloat16 has 8 bits
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def windows() -> list[Pixels]:
+    from ml.export.parity import picture
+
+    return [picture(5), np.ascontiguousarray(picture(6)[:700, :300])]
+
+
+def apart(ours: Embedding, theirs: Embedding) -> list[tuple[float, float]]:
+    """For each feature: the largest and the root mean square difference in standard deviations of the second."""
+    found = []
+    for name in SHAPES:
+        one, other = getattr(ours, name), getattr(theirs, name)
+        difference = np.abs(one - other) / other.std()
+        found.append((float(difference.max()), float(np.sqrt((difference**2).mean()))))
+    return found
+
+
+@with_torch
+def test_in_float32_it_gives_the_embeddings_of_the_onnx_encoder(tiny: InstalledModel, windows: list[Pixels]) -> None:
+    from ml.encode.torch_encoder import TorchEncoder
+
+    exact, onnx = TorchEncoder(tiny, exact=True, batch=2), OnnxEncoder(tiny)
+
+    for ours, theirs in zip(exact.encode_many(windows), onnx.encode_many(windows), strict=True):
+        assert max(largest for largest, _ in apart(ours, theirs)) < EXACT
+
+
+@with_torch
+def test_in_half_precision_it_stays_near(tiny: InstalledModel, windows: list[Pixels]) -> None:
+    from ml.encode.torch_encoder import TorchEncoder
+
+    encoder = TorchEncoder(tiny)
+    encoder.half = True  # also on a processor on which it would be slower
+    exact = TorchEncoder(tiny, exact=True)
+
+    half, whole = encoder.encode(windows[0]), exact.encode(windows[0])
+
+    differences = apart(half, whole)
+    assert 1e-4 < max(mean for _, mean in differences) < HALF, differences
+    assert all(getattr(half, name).dtype == np.float32 for name in SHAPES)
+
+
+@with_torch
+def test_what_is_no_window_is_refused(tiny: InstalledModel) -> None:
+    from ml.encode.torch_encoder import TorchEncoder
+
+    encoder = TorchEncoder(tiny)
+    for bad in (np.zeros((1025, 4, 3), np.uint8), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)):
+        with pytest.raises(ValueError, match=r"window|uint8"):
+            encoder.encode(bad)  # type: ignore[arg-type]
+    assert encoder.encode_many([]) == []
+
+
+@with_torch
+def test_the_encoder_is_chosen_by_its_name(tiny: InstalledModel, model: InstalledModel) -> None:
+    from ml.encode.torch_encoder import TorchEncoder
+
+    assert isinstance(open_encoder(model), OnnxEncoder)
+    assert isinstance(open_encoder(tiny, "torch-cpu"), TorchEncoder)
+    with pytest.raises(ModelError, match="installed without its weights"):
+        open_encoder(model, "torch-cpu")
+
+
+def test_a_name_that_is_none_is_refused(model: InstalledModel) -> None:
+    with pytest.raises(ModelError, match=r"no encoder 'tpu'.*onnx, torch-cpu, torch-cuda, auto"):
+        open_encoder(model, "tpu")
+
+
+def test_without_torch_or_a_card_auto_is_onnx_and_the_others_say_what_they_need(
+    model: InstalledModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.util.find_spec
+
+    def without(name: str, *rest: Any) -> Any:
+        return None if name == "torch" else real(name, *rest)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+
+    assert isinstance(open_encoder(model, "auto"), OnnxEncoder)
+    for name in ("torch-cpu", "torch-cuda"):
+        with pytest.raises(ModelError, match="needs torch and sam2"):
+            open_encoder(model, name)
+
+
+@with_torch
+def test_a_card_that_is_not_there_is_said(tiny: InstalledModel) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a graphics card")
+    assert not choice.has_card()
+    assert isinstance(open_encoder(tiny, "auto"), OnnxEncoder)
+    with pytest.raises(ModelError, match=r"no graphics card .*EDGEWISE_ENCODER=onnx"):
+        open_encoder(tiny, "torch-cuda")
+
+
+@with_torch
+def test_a_card_gives_the_embeddings_of_the_processor(tiny: InstalledModel, windows: list[Pixels]) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("there is no graphics card")
+    from ml.encode.torch_encoder import TorchEncoder
+
+    card, onnx = TorchEncoder(tiny, "cuda"), OnnxEncoder(tiny)
+    for ours, theirs in zip(card.encode_many(windows), onnx.encode_many(windows), strict=True):
+        assert max(mean for _, mean in apart(ours, theirs)) < HALF
+
+
+def test_onnx_alone_loads_no_torch(model: InstalledModel) -> None:
+    import subprocess
+
+    program = "import sys, ml.encode; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
