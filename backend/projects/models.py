@@ -68,6 +68,7 @@ class LabelClass(models.Model):
 
         NATURAL = "natural"
         RIGHT_ANGLES = "right_angles"
+        CIRCLE = "circle"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="classes")

@@ -17,7 +17,6 @@ from backend.core.errors import Invalid
 from backend.encoding import engine
 from backend.encoding.selectors import ready_windows, state_of, window_polygon
 from backend.encoding.services import forget_window
-from backend.projects.models import LabelClass
 from backend.projects.selectors import class_outline
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
@@ -26,7 +25,7 @@ from ml.decode import OnnxDecoder, PromptError, PromptSet
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
 from ml.frames import FrameError, RasterFrame, geodesic_area_m2, model_from_pixel
 from ml.models import InstalledModel
-from ml.vectorize import polygon_from_logits
+from ml.vectorize import forming, polygon_from_logits
 from ml.windows import Window, choose_window
 
 READY_SECONDS = 1.0
@@ -154,9 +153,8 @@ def suggest(
 
 def _outline(raster: Raster, frame: RasterFrame, label_class: UUID | None) -> Callable[..., BaseGeometry | None]:
     """How outlines of a class are drawn."""
-    if label_class and class_outline(raster.project_id, label_class) == LabelClass.Outline.RIGHT_ANGLES:
-        return partial(polygon_from_logits, right_angles=frame.pixel_size_m())
-    return polygon_from_logits
+    form = label_class and class_outline(raster.project_id, label_class)
+    return partial(polygon_from_logits, forming=forming(form or "", frame.pixel_size_m()))
 
 
 def _in_pixels(

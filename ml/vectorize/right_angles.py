@@ -8,7 +8,6 @@ import numpy.typing as npt
 import shapely
 from shapely import affinity
 from shapely.geometry import Polygon
-from shapely.geometry.base import BaseGeometry
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,24 +59,6 @@ def _squared_polygon(turned: Polygon, tolerance: float, side: float) -> Polygon 
         return None
     squared = Polygon(rings[0], [hole for hole in rings[1:] if hole is not None])
     return squared if squared.is_valid and not squared.is_empty else None
-
-
-def right_angled_parts(shape: BaseGeometry, scale: tuple[float, float], tolerance: float, fine: float) -> BaseGeometry:
-    """A polygon or multipolygon in pixels with right angles on the ground.
-
-    `scale` is the pixel's size along x and y in one unit; `tolerance` and `fine` are in pixels: a part that is not
-    right-angled is simplified by `fine` instead (Douglas-Peucker).
-    """
-    size, unit = np.asarray(scale), min(scale)
-    parts = []
-    for part in shapely.get_parts(shape):
-        grounded = shapely.transform(part, lambda xy: xy * size)
-        found = right_angled(grounded, tolerance * unit)
-        if found is grounded:
-            parts.append(shapely.simplify(part, fine))
-        else:
-            parts.append(shapely.transform(found, lambda xy: xy / size))
-    return parts[0] if len(parts) == 1 else shapely.unary_union(parts)
 
 
 def dominant_direction(outline: Polygon, tolerance: float) -> float:

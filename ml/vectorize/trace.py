@@ -13,7 +13,7 @@ from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from ml.frames import MODEL_SIZE, pixel_from_model
-from ml.vectorize.right_angles import right_angled_parts
+from ml.vectorize.forms import Forming
 from ml.windows import Window
 
 SIMPLIFY_PX = 0.5
@@ -65,7 +65,7 @@ def polygon_from_logits(
     simplify_px: float = SIMPLIFY_PX,
     max_vertices: int = MAX_VERTICES,
     max_tolerance_px: float = MAX_TOLERANCE_PX,
-    right_angles: tuple[float, float] | None = None,
+    forming: Forming | None = None,
 ) -> Polygon | MultiPolygon | None:
     """The mask's outline in raster pixel coordinates, clipped to the raster; None where there is no mask.
 
@@ -74,8 +74,7 @@ def polygon_from_logits(
     simplification (Douglas-Peucker) is in raster pixels; it shrinks for small objects (2 % of the side) and grows
     up to `max_tolerance_px` (2 % of the side of large ones) for outlines of more than `max_vertices`; then parts and
     holes of a side below four tolerances go too. A mask of sixteen times as many raw vertices is calmed first, by
-    halving its grid. At 0 every vertex stays. With `right_angles`, the size of a pixel along x and y on the ground,
-    parts that nearly have right angles get them.
+    halving its grid. At 0 every vertex stays. `forming` (see `forms`) gives parts that nearly have a form that form.
     """
     known = _within_raster(logits, window, width, height)
     if simplify_px > 0:
@@ -89,12 +88,11 @@ def polygon_from_logits(
         return None
     side = math.sqrt(rings.areas[kept].max())
     simple = _simplified(rings, kept, clicked, max_vertices, _tolerances(side, simplify_px, max_tolerance_px))
-    if right_angles:
-        accuracy = ACCURACY_PX * window.size / MODEL_SIZE
-        squared = right_angled_parts(_drawn(rings, kept), right_angles, accuracy, simplify_px)
-        if shapely.get_num_coordinates(squared) <= max_vertices:
-            simple = squared
-    if right_angles or window.col + window.size > width or window.row + window.size > height:
+    if forming is not None:
+        formed = forming(_drawn(rings, kept), ACCURACY_PX * window.size / MODEL_SIZE)
+        if shapely.get_num_coordinates(formed) <= max_vertices:
+            simple = formed
+    if forming is not None or window.col + window.size > width or window.row + window.size > height:
         simple = shapely.intersection(simple, shapely.box(0, 0, width, height))
     return _polygons_only(simple)
 

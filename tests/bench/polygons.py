@@ -14,7 +14,7 @@ import shapely
 from shapely import affinity
 from shapely.geometry import Polygon, box
 
-from ml.vectorize import polygon_from_logits
+from ml.vectorize import forming, polygon_from_logits
 from ml.windows import Window
 from tests.bench.harness import Gate, Row, bootstrap
 
@@ -117,7 +117,9 @@ def _away(one: Polygon, other: Polygon) -> float:
 
 
 def _ours(case: Case) -> Any:
-    return polygon_from_logits(case.logits, Window(0, 0), width=SIDE, height=SIDE, right_angles=(1.0, 1.0))
+    return polygon_from_logits(
+        case.logits, Window(0, 0), width=SIDE, height=SIDE, forming=forming("right_angles", (1.0, 1.0))
+    )
 
 
 def _plain(case: Case) -> Any:

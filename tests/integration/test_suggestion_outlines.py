@@ -10,6 +10,7 @@ from backend.projects.models import LabelClass
 from backend.rasters.selectors import raster_frame
 from backend.segmentation import services
 from backend.segmentation.services import Prompts, suggest
+from ml.vectorize import FORMS
 from tests.support.scenes import Scene, make_scene
 from tests.support.worlds import World, make_world
 
@@ -47,13 +48,16 @@ def click(scene: Scene, label_class: UUID | None) -> Any:
     return suggest(scene.raster, Prompts(((*scene.roofs[0], 1),), None, label_class))
 
 
-def test_a_class_of_right_angles_gets_them_on_its_chosen_candidate(world: World, scene: Scene, asked: Asked) -> None:
-    LabelClass.objects.filter(id=world.field.id).update(outline="right_angles")
+@pytest.mark.parametrize("form", ["right_angles", "circle"])
+def test_a_class_of_a_form_gets_it_on_its_chosen_candidate(world: World, scene: Scene, asked: Asked, form: str) -> None:
+    LabelClass.objects.filter(id=world.field.id).update(outline=form)
 
     suggestion = click(scene, world.field.id)
 
     assert len(suggestion.candidates) >= 2, "the others come coarse, and as they are"
-    assert [how["right_angles"] for how in asked] == [raster_frame(scene.raster).pixel_size_m()]
+    (how,) = asked
+    assert how["forming"].args[0] is FORMS[form]
+    assert tuple(how["forming"].args[1]) == raster_frame(scene.raster).pixel_size_m()
 
 
 @pytest.mark.parametrize("whose", ["natural", "nobody's", "foreign", "none"])
@@ -65,4 +69,4 @@ def test_any_other_class_is_drawn_as_seen(world: World, scene: Scene, asked: Ask
     assert click(scene, label_class).candidates
 
     assert len(asked) == 1
-    assert "right_angles" not in asked[0]
+    assert asked[0]["forming"] is None

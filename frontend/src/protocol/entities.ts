@@ -22,7 +22,7 @@ export const labelClassSchema = z.object({
   colour: z.string(),
   digit: z.number().nullable(),
   geometry_type: z.enum(["polygon", "line", "point"]),
-  outline: z.enum(["natural", "right_angles"]),
+  outline: z.enum(["natural", "right_angles", "circle"]),
   order: z.number(),
   attributes: z.array(classAttributeSchema),
 });

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from shapely import affinity
 from shapely.geometry import LinearRing, Point, Polygon, box
 
-from ml.vectorize import polygon_from_logits
-from ml.vectorize.right_angles import dominant_direction, right_angled, right_angled_parts
+from ml.vectorize import forming, polygon_from_logits
+from ml.vectorize.right_angles import dominant_direction, right_angled
 from ml.windows import Window
 
 FORMS = {
@@ -43,6 +43,12 @@ def worn(form: Polygon, angle: float, seed: int, noise: float = 1.0) -> Polygon:
 
 def true(form: Polygon, angle: float) -> Polygon:
     return affinity.translate(affinity.rotate(form, angle), 500, 400)
+
+
+def formed(shape: Any, pixel: tuple[float, float]) -> Any:
+    make = forming("right_angles", pixel)
+    assert make is not None
+    return make(shape, 2.0)
 
 
 def iou(a: Polygon, b: Polygon) -> float:
@@ -120,7 +126,7 @@ def test_angles_are_right_on_the_ground_where_pixels_are_not_square() -> None:
     ground = worn(FORMS["L"], 25, 3)
     pixels = shapely.transform(ground, lambda xy: xy / [0.5, 1.0])
 
-    found = right_angled_parts(pixels, (0.5, 1.0), 2.0, 0.5)
+    found = formed(pixels, (0.5, 1.0))
 
     assert angles(shapely.transform(found, lambda xy: xy * [0.5, 1.0])) == pytest.approx(90, abs=1e-6)
 
@@ -129,7 +135,7 @@ def test_of_several_parts_each_is_judged_alone() -> None:
     round_one = affinity.translate(Point(500, 400).buffer(60), 400)
     both = shapely.MultiPolygon([worn(FORMS["box"], 10, 1), round_one])
 
-    found = right_angled_parts(both, (1.0, 1.0), 2.0, 0.5)
+    found = formed(both, (1.0, 1.0))
 
     square, other = sorted(found.geoms, key=lambda part: part.centroid.x)
     assert corners(square) == 4
@@ -165,7 +171,7 @@ def test_a_mask_is_traced_with_right_angles_when_asked_and_stays_within_the_rast
     def trace(width: int, **more: Any) -> Any:
         return polygon_from_logits(logits, Window(0, 0), width=width, height=1024, **more)
 
-    natural, squared = trace(1024), trace(1024, right_angles=(0.3, 0.3))
+    natural, squared = trace(1024), trace(1024, forming=forming("right_angles", (0.3, 0.3)))
     assert corners(squared) == 8 < corners(natural)
     assert iou(squared, roof) > iou(natural, roof) - 0.005
-    assert trace(510, right_angles=(0.3, 0.3)).bounds[2] <= 510
+    assert trace(510, forming=forming("right_angles", (0.3, 0.3))).bounds[2] <= 510

@@ -19,7 +19,7 @@ interface ClassDialogProps {
   readonly onClose: () => void;
 }
 
-const OUTLINES: readonly Outline[] = ["natural", "right_angles"];
+const OUTLINES: readonly Outline[] = ["natural", "right_angles", "circle"];
 const GEOMETRY_TYPES: readonly GeometryType[] = ["polygon", "line", "point"];
 
 export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDialogProps) {
