@@ -7,7 +7,7 @@ centre of the first pixel is (0.5, 0.5), its outer corner (0, 0). Angles are deg
 import math
 import threading
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,10 @@ class RasterFrame:
 
     def pixel_size_m(self) -> tuple[float, float]:
         """Width and height of the centre pixel in metres, on the ellipsoid."""
+        return self._pixel_size_m
+
+    @cached_property
+    def _pixel_size_m(self) -> tuple[float, float]:
         col, row = self.width / 2, self.height / 2
         (a, b), (c, d), (e, f) = self.lonlat_from_pixel([[col, row], [col + 1, row], [col, row + 1]])
         _, _, width = GEOD.inv(a, b, c, d)
@@ -186,6 +190,7 @@ def geodesic_area_m2(geometry: BaseGeometry) -> float:
     return float(total)
 
 
+@lru_cache(maxsize=256)
 def readable_crs(crs: str) -> CRS:
     """The CRS that PROJ makes of a text; raises `FrameError`."""
     try:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +44,13 @@ def raster_frame(raster: Raster) -> RasterFrame:
     """Where the raster lies. Raises `ValueError` before it was inspected."""
     if raster.transform is None or raster.width is None or raster.height is None:
         raise ValueError("this raster is not inspected yet")
-    return RasterFrame(raster.crs, Affine(*raster.transform), raster.width, raster.height)
+    return _frame(raster.crs, tuple(raster.transform), raster.width, raster.height)
+
+
+@lru_cache(maxsize=256)
+def _frame(crs: str, transform: tuple[float, ...], width: int, height: int) -> RasterFrame:
+    """The same frame for the same raster, which keeps what it has worked out."""
+    return RasterFrame(crs, Affine(*transform), width, height)
 
 
 def rasters_json(rasters: list[Raster]) -> list[dict[str, Any]]:

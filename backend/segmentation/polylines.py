@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 METRES_PER_DEGREE = 111_320  # of latitude; a degree of longitude is never longer
 STEPS_PER_PIXEL = 10
 FEWEST, MOST = 5, 9
+SHIFTS = np.arange(0, 40, 5)  # a difference of 360 degrees at nine digits has 40 bits
 
 
 def digits_for(pixel_m: float) -> int:
@@ -38,7 +39,7 @@ def encode_line(lonlat: npt.NDArray[np.float64], digits: int) -> str:
     """One line of (N, 2) lon/lat as text."""
     steps = np.rint(lonlat * 10.0**digits).astype(np.int64)
     differences = np.diff(steps, axis=0, prepend=np.zeros((1, 2), np.int64)).ravel()
-    return "".join(map(_encode_number, differences.tolist()))
+    return _letters(differences)
 
 
 def decode_line(text: str, digits: int) -> npt.NDArray[np.float64]:
@@ -56,11 +57,12 @@ def decode_line(text: str, digits: int) -> npt.NDArray[np.float64]:
     return np.cumsum(np.array(numbers, np.int64).reshape(-1, 2), axis=0) / 10.0**digits
 
 
-def _encode_number(number: int) -> str:
-    value = ~(number << 1) if number < 0 else number << 1
-    pieces = []
-    while value >= 32:
-        pieces.append(chr((32 | (value & 31)) + 63))
-        value >>= 5
-    pieces.append(chr(value + 63))
-    return "".join(pieces)
+def _letters(numbers: npt.NDArray[np.int64]) -> str:
+    """Whole numbers (N,) one after another, each as its pieces of 5 bits, low ones first."""
+    zigzag = (numbers << 1) ^ (numbers >> 63)
+    pieces = zigzag[:, None] >> SHIFTS & 31
+    used = np.maximum(1, np.count_nonzero(zigzag[:, None] >> SHIFTS, axis=1))
+    more = 32 * (np.arange(len(SHIFTS)) < (used - 1)[:, None])
+    kept = np.arange(len(SHIFTS)) < used[:, None]
+    text: str = (pieces + more + 63)[kept].astype(np.uint8).tobytes().decode("ascii")
+    return text
