@@ -23,17 +23,17 @@ Run = dict[str, Any]
 
 @dataclass(frozen=True)
 class Slower:
-    """A ratio that fell: its row, its value now, and what recent runs had."""
+    """A ratio that got worse: its row, its value now, what recent runs had, and the bound that it has left."""
 
     name: str
     value: float
     before: float
-    least: float
+    bound: float
 
     def __str__(self) -> str:
         return (
-            f"{self.name} is {self.value:.3g} and was {self.before:.3g}: below {self.least:.3g} it is slower "
-            "beyond noise. Find the change that did it, or explain it in docs/benchmarks.md and keep the run."
+            f"{self.name} is {self.value:.3g} and was {self.before:.3g}: beyond {self.bound:.3g} it is worse than "
+            "noise explains. Find the change that did it, or explain it in docs/benchmarks.md and keep the run."
         )
 
 
@@ -43,22 +43,24 @@ def runs() -> list[Run]:
 
 
 def slower(body: Run, past: Sequence[Run]) -> list[Slower]:
-    """The ratios of a run whose whole interval lies below what recent runs on the same inputs allow.
+    """The ratios of a run whose whole interval lies on the wrong side of what recent runs on the same inputs allow.
 
     Allowed is the median of the last five less a tenth, or less how far those five lie from it if that is more;
     twice as much where none of them ran on this processor.
     """
     found = []
     for row in body["rows"]:
-        if row["unit"] != RATIO or row["better"] != "higher":
+        if row["unit"] != RATIO:
             continue
         values, times = _values(row, body["machine"], past)
         if not values:
             continue
         middle = statistics.median(values)
         noise = times * max(NOISE, max(abs(value - middle) for value in values) / middle)
-        if row["spread"][1] < middle * (1 - noise):
-            found.append(Slower(row["name"], row["value"], middle, middle * (1 - noise)))
+        more_is_better = row["better"] == "higher"
+        bound = middle * (1 - noise if more_is_better else 1 + noise)
+        if row["spread"][1] < bound if more_is_better else row["spread"][0] > bound:
+            found.append(Slower(row["name"], row["value"], middle, bound))
     return found
 
 

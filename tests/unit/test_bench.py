@@ -95,6 +95,15 @@ def test_a_ratio_that_falls_beyond_noise_is_named_and_one_within_it_is_not() -> 
     assert "1.5" in str(found)
 
 
+def test_a_ratio_that_should_be_small_is_named_when_it_grows() -> None:
+    past, grown, shrunk = run_of(0.5), run_of(0.7), run_of(0.3)
+    for run in (past, grown, shrunk):
+        run["rows"][0]["better"] = "lower"
+
+    assert [found.value for found in history.slower(grown, [past])] == [0.7]
+    assert history.slower(shrunk, [past]) == []
+
+
 def test_an_uncertain_figure_is_not_called_slower() -> None:
     assert history.slower(run_of(1.5, half=0.6), [run_of(2.0)]) == []
 
