@@ -39,8 +39,8 @@ class Stage:
 # A prompt costs as many tokens as its crop has: crops of 128 px teach 2.5 times as many a second as those of 256 px.
 STAGES = {
     "features": Stage("features", 256, 6, 24, 0, 1e-3, 1.0, (0.6, 2.2), (1.0, 1.0)),
-    "clicks": Stage("clicks", 128, 6, 16, 2, 5e-4, 0.3, (0.6, 2.6), (1.0, 0.5), 0.5),
-    "decoder": Stage("decoder", 256, 3, 12, 2, 5e-4, 0.3, (0.6, 2.2), (0.7, 0.3), 0.3),
+    "clicks": Stage("clicks", 128, 6, 16, 2, 5e-4, 1.0, (0.6, 2.6), (1.0, 0.5), 0.5),
+    "decoder": Stage("decoder", 256, 3, 12, 2, 5e-4, 0.6, (0.6, 2.2), (0.7, 0.3), 0.3),
     "together": Stage("together", 512, 1, 10, 3, 3e-4, 0.5, (0.6, 1.6), (0.3, 0.0)),
     "finish": Stage("finish", 1024, 1, 6, 3, 1e-4, 0.5, (0.8, 1.0), (0.0, 0.0)),
 }
