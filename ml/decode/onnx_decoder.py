@@ -14,6 +14,7 @@ from ml.models.sessions import (
     DECODER_INPUTS,
     DECODER_OUTPUTS,
     FIELD_ORIGIN,
+    MASK_TOKENS,
     PREPARE_INPUTS,
     PREPARED,
     PREPARED_DECODER_INPUTS,
@@ -23,6 +24,7 @@ from ml.models.sessions import (
 FEEDBACK_LIMIT = 32.0  # SAM2ImagePredictor.predict clamps the logits it gives back to +-32
 KEPT = 4  # windows whose prepared features stay in memory
 ORIGIN = np.zeros(2, np.float32)
+NO_TOKENS = np.zeros((0, 4, 256), np.float32)
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,12 +42,14 @@ class Answers:
     """What the decoder says to B prompt sets over a field of h x w tokens, as it says it.
 
     `masks` (B, 4, 4h, 4w) logits: the single mask, then the three of several; `scores` (B, 4) predicted IoU;
-    `present` (B, 1) object score logits.
+    `present` (B, 1) object score logits; `tokens` (B, 4, 256) what stands for each mask in the memory, where the
+    decoder tells it.
     """
 
     masks: Floats
     scores: Floats
     present: Floats
+    tokens: Floats
 
 
 class OnnxDecoder:
@@ -61,6 +65,8 @@ class OnnxDecoder:
         else:
             self._session = open_session(model.decoder, threads, PREPARED_DECODER_INPUTS, DECODER_OUTPUTS)
             self._prepared = PreparedCache(_preparing(model.prepare, threads), KEPT)
+        told = {node.name for node in self._session.get_outputs()}
+        self._outputs = [name for name in (*DECODER_OUTPUTS, *MASK_TOKENS) if name in told]
 
     def decode(
         self, embedding: Embedding, prompts: PromptSet, previous: npt.NDArray[np.float32] | None = None
@@ -94,8 +100,8 @@ class OnnxDecoder:
             "mask_input": mask,
             "has_mask_input": np.full(len(labels), 0.0 if previous is None else 1.0, np.float32),
         }
-        found = self._session.run(list(DECODER_OUTPUTS), {**self._features(embedding, field), **prompts})
-        return Answers(*found)
+        found = self._session.run(self._outputs, {**self._features(embedding, field), **prompts})
+        return Answers(*found, *([] if len(found) > len(DECODER_OUTPUTS) else [NO_TOKENS]))
 
     def _features(self, embedding: Embedding, field: Field) -> dict[str, Any]:
         if self._prepared is not None:

@@ -69,11 +69,16 @@ def rank_candidates(
 ) -> tuple[Candidate, ...]:
     """At most three of the four masks (4, 256, 256), best first, by the model's rule."""
     by_score = sorted((1, 2, 3), key=lambda index: -float(scores[index]))
-    if rule is CandidateRule.SINGLE_FIRST or (_specific(prompts) and _stability(masks[0]) >= STABILITY_THRESHOLD):
+    if rule is CandidateRule.SINGLE_FIRST or (_specific(prompts) and is_stable(masks[0])):
         order = [0, *by_score[:2]]
     else:
         order = by_score
     return tuple(Candidate(masks[index], float(np.clip(scores[index], 0, 1)), index) for index in order)
+
+
+def is_stable(logits: npt.NDArray[np.float32]) -> bool:
+    """Whether the single mask hardly depends on the threshold, and so stands for several points."""
+    return _stability(logits) >= STABILITY_THRESHOLD
 
 
 def _has_inside(box: tuple[float, float, float, float]) -> bool:

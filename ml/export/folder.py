@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ml.export.onnx_files import export_decoder, export_encoder
+from ml.export.onnx_files import export_decoder, export_encoder, export_memory
 from ml.export.weights import save_weights
 from ml.models.installed import INPUT_SIZE, MANIFEST, CandidateRule
 from ml.models.registry import MEAN, STD
@@ -28,14 +28,22 @@ class Card:
     licence: str = LICENCE
 
 
-def write_folder(model: Any, folder: Path, card: Card, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Writes all files of a model into an empty folder, the manifest last; `tell` hears what is being written."""
+def write_folder(
+    model: Any, folder: Path, card: Card, tell: Callable[[str], None] = lambda _: None, *, memory: bool = False
+) -> None:
+    """Writes all files of a model into an empty folder, the manifest last; `tell` hears what is being written.
+
+    `memory` is for models that were trained with it: 36 MB more.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     steps: list[tuple[str, Callable[[], None]]] = [
         ("encoder", lambda: export_encoder(model, folder / "encoder.onnx")),
         ("decoder", lambda: export_decoder(model, folder / "prepare.onnx", folder / "decoder.onnx")),
         ("weights", lambda: save_weights(model, folder / "weights.safetensors")),
     ]
+    if memory:
+        paths = folder / "memory_encoder.onnx", folder / "memory_attention.onnx"
+        steps.append(("memory", lambda: export_memory(model, *paths)))
     for what, step in steps:
         tell(what)
         step()

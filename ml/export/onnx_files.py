@@ -9,12 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from ml.export.graphs import ImageEncoder, PlainDecoder
+from ml.export.memory import Recall, Remember
 from ml.export.reassociated import Decoder, Prepare
 from ml.models.sessions import (
     DECODER_OUTPUTS,
     ENCODER_INPUTS,
     FEATURES,
     MASK_TOKENS,
+    MEMORY_ATTENTION_INPUTS,
+    MEMORY_ATTENTION_OUTPUTS,
+    MEMORY_ENCODER_INPUTS,
+    MEMORY_ENCODER_OUTPUTS,
     PREPARE_INPUTS,
     PREPARED,
     PREPARED_DECODER_INPUTS,
@@ -48,9 +53,18 @@ def export_plain_decoder(model: Any, path: Path) -> None:
     write(PlainDecoder(model), path, example, {**PREPARE_INPUTS, **PROMPTS}, OUTPUTS)
 
 
+def export_memory(model: Any, encoder: Path, attention: Path) -> None:
+    """The memory's two files."""
+    embed = torch.zeros(1, 256, 64, 64)
+    masked = [embed, torch.zeros(1, 1, 256, 256), torch.zeros(1, 256), torch.ones(1, 1), torch.ones(1)]
+    write(Remember(model), encoder, masked, MEMORY_ENCODER_INPUTS, MEMORY_ENCODER_OUTPUTS)
+    memories = [torch.zeros(TWO, 64, 64, 64), torch.tensor([6, 0]), torch.zeros(3, 256), torch.tensor([1.0, 0.5, 0.1])]
+    write(Recall(model), attention, [embed, *memories], MEMORY_ATTENTION_INPUTS, MEMORY_ATTENTION_OUTPUTS)
+
+
 def write(module: nn.Module, path: Path, example: Sequence[Tensor], inputs: Shapes, outputs: Shapes) -> None:
     """One module as one file; every None of a shape is a dimension that may change."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.no_grad():  # else what the trace computes is all kept, 9 GB for `large`
         warnings.simplefilter("ignore")  # of tracing: that Python numbers become constants, and of the exporter's age
         torch.onnx.export(
             module.eval(),

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,17 @@ from ml.decode import Field, OnnxDecoder
 from ml.embeddings import Embedding
 from ml.embeddings.features import SHAPES
 from ml.encode.onnx_encoder import OnnxEncoder, prepare
+from ml.export.differences import Floats, Parity
+from ml.export.memory_parity import compare_memory
+from ml.export.pictures import picture
 from ml.export.reference import predictor_of
 from ml.models.installed import InstalledModel
 
 PROMPT_SETS = 200
 MOST_POINTS = 6
 FRAME = 1024
-# A difference is judged in units of what it is a difference of: the standard deviation of the reference's numbers.
-# Single precision has 24 bits (6e-8); some thousand sums and products in another order leave 1e-6 to 1e-4 of that.
-BOUND = 1e-3
 SCORE_BOUND = 1e-4  # predicted IoU, 0..1
 FIELDS = (Field(0, 0, 16, 16), Field(24, 40, 32, 16), Field(48, 0, 16, 64), Field(17, 9, 32, 32))
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,43 +34,6 @@ class Prompts:
     labels: npt.NDArray[np.int32]
     box: Floats | None
     mask: Floats | None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How far one kind of output lies from the reference's at most, and where the line is drawn, in its own unit."""
-
-    what: str
-    largest: float
-    bound: float
-    compared: int
-
-    @property
-    def passed(self) -> bool:
-        """Whether it is small enough; a number that is none is not."""
-        return self.largest <= self.bound
-
-
-@dataclass
-class Parity:
-    """All that was compared."""
-
-    model: str
-    differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def passed(self) -> bool:
-        """Whether all of it is small enough."""
-        return bool(self.differences) and all(one.passed for one in self.differences)
-
-    def table(self) -> str:
-        """For people to read."""
-        rows = [
-            f"  {'ok  ' if one.passed else 'FAIL'}  {one.what:<52} {one.largest:.2e}  (at most {one.bound:.0e}, "
-            f"{one.compared} compared)"
-            for one in self.differences
-        ]
-        return "\n".join([f"{self.model}: {'pass' if self.passed else 'FAIL'}", *rows])
 
 
 def compare(
@@ -89,15 +50,17 @@ def compare(
     predictor = predictor_of(model)
     encoder, decoder = OnnxEncoder(installed, threads), OnnxDecoder(installed, threads)
     found = Parity(installed.name)
-    with _torch_threads(threads):
+    with torch_threads(threads):
         predictor.set_image(pixels)
         _compare_input(found, predictor, installed, pixels)
         embedding = encoder.encode(pixels)
         reference = _embedding_of(predictor)
         for name in SHAPES:
-            _note(found, f"encoder, {name} against set_image", getattr(embedding, name), getattr(reference, name))
+            found.note(f"encoder, {name} against set_image", getattr(embedding, name), getattr(reference, name))
         _compare_prompts(found, predictor, decoder, embedding, asked=prompts(prompt_sets, seed), tell=tell)
         compare_fields(found, model, decoder, reference, seed)
+        if installed.memory_attention is not None:
+            compare_memory(found, installed, model, threads=threads, seed=seed)
     return found
 
 
@@ -123,17 +86,10 @@ def compare_fields(found: Parity, model: Any, decoder: OnnxDecoder, features: Em
             present.append((answers.present[row], is_there[0]))
     for what, pairs in (("logits of three masks", logits), ("logits of the single mask", single)):
         ours, theirs = (np.concatenate([one[side].ravel() for one in pairs]) for side in (0, 1))
-        _note(found, f"{what} against SAM2Base, windows and fields", ours, theirs, len(pairs))
-    _note_scores(found, "predicted IoU against SAM2Base", scores)
+        found.note(f"{what} against SAM2Base, windows and fields", ours, theirs, compared=len(pairs))
+    found.note_scores("predicted IoU against SAM2Base", scores, SCORE_BOUND)
     ours, theirs = (np.array([one[side] for one in present]) for side in (0, 1))
-    _note(found, "object score against SAM2Base", ours, theirs, len(present))
-
-
-def picture(seed: int) -> npt.NDArray[np.uint8]:
-    """A picture (1024, 1024, 3) with large, small and no structure."""
-    rng = np.random.default_rng(seed)
-    layers = [np.kron(rng.integers(0, 256, (n, n, 3)), np.ones((FRAME // n, FRAME // n, 1))) for n in (8, 64, 1024)]
-    return np.clip(sum(layers) / len(layers), 0, 255).astype(np.uint8)
+    found.note("object score against SAM2Base", ours, theirs, compared=len(present))
 
 
 def prompts(count: int, seed: int) -> Iterator[Prompts]:
@@ -152,7 +108,7 @@ def prompts(count: int, seed: int) -> Iterator[Prompts]:
 
 def _compare_input(found: Parity, predictor: Any, installed: InstalledModel, pixels: npt.NDArray[np.uint8]) -> None:
     theirs = predictor._transforms(pixels)[None].numpy()
-    _note(found, "input, from uint8 pixels", prepare(pixels, installed), theirs)
+    found.note("input, from uint8 pixels", prepare(pixels, installed), theirs)
 
 
 def _compare_prompts(
@@ -187,8 +143,8 @@ def _compare_prompts(
         scores.append((answers.scores[0, 1:], rated))
         tell(number)
     ours, theirs = (np.stack([one[side] for one in logits]) for side in (0, 1))
-    _note(found, "logits of three masks against predict", ours, theirs, len(logits))
-    _note_scores(found, "predicted IoU against predict", scores)
+    found.note("logits of three masks against predict", ours, theirs, compared=len(logits))
+    found.note_scores("predicted IoU against predict", scores, SCORE_BOUND)
 
 
 def _base(
@@ -231,19 +187,8 @@ def _embedding_of(predictor: Any) -> Embedding:
     return Embedding(features["image_embed"].numpy(), *(one.numpy() for one in features["high_res_feats"]))
 
 
-def _note(found: Parity, what: str, ours: Floats, theirs: Floats, compared: int = 1) -> None:
-    """The largest difference over the reference's standard deviation."""
-    spread = float(theirs.std()) or 1.0
-    found.differences.append(Difference(what, float(np.abs(ours - theirs).max()) / spread, BOUND, compared))
-
-
-def _note_scores(found: Parity, what: str, pairs: list[tuple[Floats, Floats]]) -> None:
-    largest = max(float(np.abs(ours - theirs).max()) for ours, theirs in pairs)
-    found.differences.append(Difference(what, largest, SCORE_BOUND, len(pairs)))
-
-
 @contextlib.contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

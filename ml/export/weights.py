@@ -39,6 +39,20 @@ def build(architecture: str) -> Any:
     return instantiate(config.model, _recursive_=True).eval()
 
 
+def build_video(model: Any, architecture: str) -> Any:
+    """A SAM2VideoPredictor with a model's weights, which leaves the masks as they come. Raises `ModelError`."""
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    config = OmegaConf.load(_config(architecture))
+    config.model.sam_mask_decoder_extra_args = STABILITY
+    config.model._target_ = "sam2.sam2_video_predictor.SAM2VideoPredictor"
+    config.model.binarize_mask_from_pts_for_mem_enc = True  # as `build_sam2_video_predictor` has it
+    predictor = instantiate(config.model, _recursive_=True).eval()
+    predictor.load_state_dict(model.state_dict(), strict=True)
+    return predictor
+
+
 def load_checkpoint(path: Path, wanted: Published) -> Any:
     """The model that a file in Meta's format (`{"model": weights}`) holds. Raises `ModelError` and loads no code."""
     state = read_checkpoint(path)

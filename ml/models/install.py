@@ -89,7 +89,8 @@ def export(model: InstalledModel, to: Path, steps: Steps | None = None) -> Path:
             model.candidate_rule,
             model.mask_feedback,
         )
-        write_folder(torch_model, aside / model.name, card, lambda what: steps.say(f"Writing {what}"))
+        remembers = model.memory_attention is not None
+        write_folder(torch_model, aside / model.name, card, lambda what: steps.say(f"Writing {what}"), memory=remembers)
         (aside / model.name).rename(home)
         _settle(to)
     return home
@@ -142,7 +143,7 @@ def _make(wanted: Published, file: Path, folder: Path, source: Source) -> None:
         came_from["address"] = wanted.address
     whose = "weights of your own in the shape of" if source.own else "Meta's"
     card = Card(folder.name, wanted.name, f"SAM 2.1: {whose} {wanted.file_name}.", came_from)
-    write_folder(model, folder, card, lambda what: say(f"Writing {what}"))
+    write_folder(model, folder, card, lambda what: say(f"Writing {what}"), memory=True)
     say("Comparing with Meta's code")
     found = _compared(load_model(folder), model, TRIED)
     if not found.passed:

@@ -12,7 +12,7 @@ from ml.models.installed import ModelError, ModelFile
 
 # A tensor says where its weights lie under the key "location"; its length may be written with needless zeros.
 EXTERNAL = re.compile(rb"(?:\x08|\x88\x80{0,8}\x00)location")
-Shapes = Mapping[str, Sequence[int | None]]  # of float32 tensors by name; None is a dimension that may change
+Shapes = Mapping[str, Sequence[int | None]]  # of tensors by name; None is a dimension that may change
 
 ENCODER_INPUTS: Shapes = {"image": (1, 3, 1024, 1024)}
 FEATURES: Shapes = {
@@ -50,6 +50,23 @@ PREPARED: Shapes = {
     "fine": (1, None, 32),
     "middle": (1, None, 64),
 }
+MEMORY_ENCODER_INPUTS: Shapes = {
+    "image_embed": (1, 256, 64, 64),
+    "mask": (1, 1, 256, 256),
+    "mask_token": (1, 256),
+    "object_score": (1, 1),
+    "from_points": (1,),
+}
+MEMORY_ENCODER_OUTPUTS: Shapes = {"memory": (1, 64, 64, 64), "pointer": (1, 256)}
+MEMORY_ATTENTION_INPUTS: Shapes = {
+    "image_embed": (1, 256, 64, 64),
+    "memories": (None, 64, 64, 64),
+    "memory_times": (None,),
+    "pointers": (None, 256),
+    "pointer_times": (None,),
+}
+MEMORY_ATTENTION_OUTPUTS: Shapes = {"conditioned": (1, 256, 64, 64)}
+WHOLE_NUMBERS = {"memory_times"}  # int64; all else is float32
 PREPARED_DECODER_INPUTS: Shapes = {**PREPARED, **PROMPTS}  # of a decoder that takes what `prepare` made
 
 
@@ -90,11 +107,12 @@ def open_session(
 
 
 def _expect(path: Path, side: str, wanted: Shapes, found: Sequence[Any]) -> None:
-    """Names, float32, and each fixed dimension; what the file leaves open may be anything."""
+    """Names, types, and each fixed dimension; what the file leaves open may be anything."""
     nodes = {node.name: node for node in found}
     for name, shape in wanted.items():
         node = nodes.get(name)
-        if node is None or len(node.shape) != len(shape) or node.type != "tensor(float)":
+        kind = "tensor(int64)" if name in WHOLE_NUMBERS else "tensor(float)"
+        if node is None or len(node.shape) != len(shape) or node.type != kind:
             raise ModelError(f"{path.name} has no {side} {name!r} as SAM 2.1 has it. Install another model.")
         for want, have in zip(shape, node.shape, strict=True):
             if want is not None and isinstance(have, int) and have != want:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ml.models import InstalledModel, registry
+from ml.models import InstalledModel, load_model, registry
 from ml.models.install import Source, install
 from tests.support import sam2_reference
 from tests.support.file_server import Served, serving
@@ -25,6 +25,22 @@ def random_checkpoint(path: Path, architecture: str = TINY, seed: int = 1) -> Pa
     torch.manual_seed(seed)
     torch.save({"model": build(architecture).state_dict()}, path)
     return path
+
+
+def small_model(folder: Path, *, there: bool = True) -> InstalledModel:
+    """A model of edgewise-nano's architecture with random weights and memory, to which an object is always `there`."""
+    import torch
+
+    from ml.export.folder import Card, write_folder
+    from ml.export.weights import NANO, build
+
+    torch.set_num_threads(1)  # for all tests: two wait for each other where the machine does other work
+    torch.manual_seed(2)
+    model = build(NANO)
+    with torch.no_grad():
+        model.sam_mask_decoder.pred_obj_score_head.layers[2].bias.fill_(5.0 if there else -5.0)
+    write_folder(model, folder, Card("small", NANO, "random weights"), memory=True)
+    return load_model(folder)
 
 
 def state_of(path: Path) -> dict[str, Any]:
@@ -50,7 +66,7 @@ def install_downloaded(folder: Path) -> InstalledModel:
     """A tiny model of random weights, downloaded from a server on loopback and installed as the command does."""
     import torch
 
-    torch.set_num_threads(1)  # for all tests: two wait for each other where the machine does other work
+    torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = random_checkpoint(folder / "given.pt")
     with pytest.MonkeyPatch.context() as monkeypatch:

@@ -11,7 +11,7 @@ from ml.decode import OnnxDecoder
 from ml.embeddings import Embedding
 from ml.encode import OnnxEncoder
 from ml.models import InstalledModel, choose_model
-from tests.support.sam2_models import install_downloaded
+from tests.support.sam2_models import install_downloaded, small_model
 
 SHIPPED = Path(__file__).parents[3] / "fixtures" / "models"
 
@@ -46,3 +46,9 @@ def embedding(encoder: OnnxEncoder, scene: npt.NDArray[np.uint8]) -> Embedding:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> InstalledModel:
     """`sam2.1_hiera_tiny` with random weights, as the command installs it."""
     return install_downloaded(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> InstalledModel:
+    """The small architecture with random weights and memory; to it an object is always there."""
+    return small_model(tmp_path_factory.mktemp("small") / "small")

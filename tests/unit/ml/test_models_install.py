@@ -52,6 +52,8 @@ def test_a_published_model_is_downloaded_converted_tried_and_there(tiny: Install
     assert sorted(path.name for path in folder.iterdir()) == [
         "decoder.onnx",
         "encoder.onnx",
+        "memory_attention.onnx",
+        "memory_encoder.onnx",
         "model.json",
         "prepare.onnx",
         "weights.safetensors",
@@ -193,13 +195,13 @@ def test_other_weights_never_pass_for_the_published_ones(tmp_path: Path, checkpo
 def test_an_export_that_answers_otherwise_is_not_installed(
     tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from ml.export import differences, parity
     from ml.export import folder as exporting
-    from ml.export import parity
 
-    def write(_: Any, folder: Path, card: exporting.Card, tell: Any) -> None:
+    def write(_: Any, folder: Path, card: exporting.Card, tell: Any, **__: Any) -> None:
         onnx_models.install(folder, name=card.name)
 
-    different = parity.Parity("x", [parity.Difference("logits", 0.5, 0.1, 1)])
+    different = differences.Parity("x", [differences.Difference("logits", 0.5, 0.1, 1)])
     monkeypatch.setattr(exporting, "write_folder", write)
     monkeypatch.setattr(parity, "compare", lambda *_, **__: different)
 

@@ -1,5 +1,6 @@
 """The exported models answer as Meta's own code does with the same weights, and a difference is noticed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import pytest
 
 from ml.decode import Field, OnnxDecoder
 from ml.embeddings import Embedding
-from ml.models import InstalledModel, load_model
-from ml.models.registry import PUBLISHED
+from ml.models import InstalledModel
+from ml.models.registry import PUBLISHED, Published
 from tests.support.sam2_models import TINY, with_torch
 
 pytestmark = [with_torch, pytest.mark.timeout(600)]
@@ -19,26 +20,10 @@ BOUND = 5e-5
 
 
 @pytest.fixture(scope="module")
-def nano(tmp_path_factory: pytest.TempPathFactory) -> InstalledModel:
-    return random_model(tmp_path_factory.mktemp("nano") / "nano", "edgewise-nano")
-
-
-@pytest.fixture(scope="module")
 def features() -> Embedding:
     rng = np.random.default_rng(3)
     shapes = ((1, 256, 64, 64), (1, 32, 256, 256), (1, 64, 128, 128))
     return Embedding(*(rng.normal(0, 1, shape).astype(np.float32) for shape in shapes))
-
-
-def random_model(folder: Path, architecture: str) -> InstalledModel:
-    import torch
-
-    from ml.export.folder import Card, write_folder
-    from ml.export.weights import build
-
-    torch.manual_seed(2)
-    write_folder(build(architecture), folder, Card(architecture, architecture, "random weights"))
-    return load_model(folder)
 
 
 def test_an_installed_checkpoint_answers_200_prompt_sets_as_sam2_does(tiny: InstalledModel) -> None:
@@ -46,21 +31,23 @@ def test_an_installed_checkpoint_answers_200_prompt_sets_as_sam2_does(tiny: Inst
 
     found = verify(tiny, 200, lambda _: None)
 
-    assert found.passed
-    assert max(one.largest for one in found.differences) < BOUND, found.table()
+    assert found.passed, found.table()
+    pictures = [one for one in found.differences if "memory" not in one.what]  # that is kept in bfloat16
+    assert max(one.largest for one in pictures) < BOUND, found.table()
     by_name = {one.what: one for one in found.differences}
     assert by_name["input, from uint8 pixels"].largest == 0
     assert by_name["logits of three masks against predict"].compared == 200
-    assert len(found.differences) == 10
+    assert by_name["logits of three masks against SAM2Base, windows and fields"].compared == 15
+    assert {"memory of picture 1, root mean square", "pointer of picture 1"} <= by_name.keys()
 
 
-def test_the_small_architecture_answers_as_sam2_does(nano: InstalledModel) -> None:
+def test_the_small_architecture_answers_as_sam2_does(small: InstalledModel) -> None:
     from ml.models.install import verify
 
-    found = verify(nano, 10, lambda _: None)
+    found = verify(small, 10, lambda _: None)
 
-    assert found.passed
-    assert max(one.largest for one in found.differences) < BOUND, found.table()
+    assert found.passed, found.table()
+    assert max(one.largest for one in found.differences if "memory" not in one.what) < BOUND, found.table()
 
 
 @pytest.mark.parametrize(
@@ -74,21 +61,22 @@ def test_the_small_architecture_answers_as_sam2_does(nano: InstalledModel) -> No
     ],
 )
 def test_a_weight_of_the_decoder_that_differs_a_little_is_noticed(
-    nano: InstalledModel, features: Embedding, weight: str
+    small: InstalledModel, features: Embedding, weight: str
 ) -> None:
-    from ml.export.parity import Parity, compare_fields
+    from ml.export.differences import Parity
+    from ml.export.parity import compare_fields
 
-    found = Parity("nano")
-    compare_fields(found, changed(nano, weight), OnnxDecoder(nano), features)
+    found = Parity("small")
+    compare_fields(found, changed(small, weight), OnnxDecoder(small), features)
 
     assert not found.passed
 
 
 @pytest.mark.parametrize("weight", ["image_encoder.trunk.blocks.0.mlp.layers.0.bias", "no_mem_embed"])
-def test_a_weight_of_the_encoder_that_differs_a_little_is_noticed(nano: InstalledModel, weight: str) -> None:
+def test_a_weight_of_the_encoder_that_differs_a_little_is_noticed(small: InstalledModel, weight: str) -> None:
     from ml.export.parity import compare
 
-    found = compare(nano, changed(nano, weight), prompt_sets=1)
+    found = compare(replace(small, memory_attention=None), changed(small, weight), prompt_sets=1)
 
     assert [one.passed for one in found.differences if "image_embed" in one.what] == [False]
 
@@ -167,7 +155,6 @@ def test_a_field_outside_the_window_is_refused(cut: tuple[int, int, int, int]) -
 def test_the_plain_decoder_answers_as_the_fast_one(tiny: InstalledModel, features: Embedding, tmp_path: Path) -> None:
     """The graph as it stands in `sam2`, in one file, through the same class."""
     import hashlib
-    from dataclasses import replace
 
     from ml.export.onnx_files import export_plain_decoder
     from ml.export.weights import load_installed
@@ -185,12 +172,10 @@ def test_the_plain_decoder_answers_as_the_fast_one(tiny: InstalledModel, feature
     assert np.abs(ours.masks - theirs.masks).max() < BOUND * theirs.masks.std()
 
 
-@pytest.mark.parametrize("published", PUBLISHED, ids=lambda one: one.name)
-def test_the_registry_says_of_each_size_what_sam2_builds(published) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("published", PUBLISHED[:2], ids=lambda one: one.name)  # the larger two take long to build
+def test_the_registry_says_of_a_size_what_sam2_builds(published: Published) -> None:
     from ml.export.weights import PATCH, build
 
-    if published.name.endswith(("base_plus", "large")):
-        pytest.skip("builds for seconds; checked by hand whenever the registry changes")
     model = build(published.name)
 
     assert sum(one.numel() for one in model.parameters()) == published.parameters
