@@ -28,7 +28,7 @@ from ml.windows import Window
 log = logging.getLogger(__name__)
 
 DRAFTS_REMEMBERED = 4
-RASTER_SECONDS = 2.0
+RASTER_SECONDS = 3.0
 ENCODE_TIMEOUT = 180.0
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 15.0  # a worker that is just starting

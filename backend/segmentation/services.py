@@ -28,7 +28,7 @@ from ml.models import InstalledModel
 from ml.vectorize import forming, polygon_from_logits
 from ml.windows import Window, choose_window
 
-READY_SECONDS = 1.0
+REMEMBERED_SECONDS = 3.0
 _coarsely = partial(polygon_from_logits, simplify_px=2.0, max_vertices=48, max_tolerance_px=16.0)
 
 
@@ -153,8 +153,11 @@ def suggest(
 
 def _outline(raster: Raster, frame: RasterFrame, label_class: UUID | None) -> Callable[..., BaseGeometry | None]:
     """How outlines of a class are drawn."""
-    form = label_class and class_outline(raster.project_id, label_class)
-    return partial(polygon_from_logits, forming=forming(form or "", frame.pixel_size_m()))
+    form = ""
+    if label_class is not None:
+        key = (raster.project_id, label_class)
+        form = _forms_kept.get(key, lambda: class_outline(*key)) or ""
+    return partial(polygon_from_logits, forming=forming(form, frame.pixel_size_m()))
 
 
 def _in_pixels(
@@ -210,7 +213,7 @@ def _embedding(raster: Raster, model: InstalledModel, window: Window) -> Embeddi
 
 
 class _Remembered:
-    """A value for a short while; a click need not ask the database which windows are ready."""
+    """A value for a short while: a click need not ask the database which windows are ready, or how a class is drawn."""
 
     def __init__(self) -> None:
         self._kept: dict[Any, tuple[float, Any]] = {}
@@ -219,7 +222,7 @@ class _Remembered:
     def get(self, key: Any, make: Callable[[], Any]) -> Any:
         with self._lock:
             found = self._kept.get(key)
-        if found is not None and time.monotonic() - found[0] < READY_SECONDS:
+        if found is not None and time.monotonic() - found[0] < REMEMBERED_SECONDS:
             return found[1]
         value = make()
         with self._lock:
@@ -230,6 +233,7 @@ class _Remembered:
 
 
 _ready_kept = _Remembered()
+_forms_kept = _Remembered()
 
 
 def _ready(raster: Raster, model: InstalledModel) -> set[Window]:
