@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.core.errors import Conflict, Invalid
-from backend.encoding import engine, selectors, services
+from backend.encoding import choosing, engine, selectors, services
 from backend.jobs import services as jobs
 from backend.jobs.models import Job
 from backend.jobs.selectors import job_json, jobs_of_project
@@ -36,7 +36,7 @@ class PlanView(APIView):
         """What encoding would take."""
         raster, _ = _viewable(request, raster_id, Role.VIEWER)
         stride = _stride(request.query_params.get("stride", STRIDE))
-        model = engine.active_model()
+        model = engine.model_of(raster.project_id)
         found = selectors.plan(raster, model, stride)
         return Response(
             {
@@ -58,6 +58,24 @@ class EncodeJobsView(APIView):
         raster, user = _viewable(request, raster_id, Role.OWNER)
         stride = _stride(request.data.get("stride", STRIDE) if isinstance(request.data, dict) else None)
         return Response(job_json(services.start(raster, stride, actor=user)), status=201)
+
+
+class ProjectModelView(APIView):
+    """`/api/projects/{id}/model`."""
+
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """The project's model, and those that could be chosen."""
+        require_member(request.user, project_id)
+        return Response(choosing.choices_json(project_id))
+
+    def put(self, request: Request, project_id: UUID) -> Response:
+        """Chooses another one; an empty name is the server's default."""
+        me = require_member(request.user, project_id, Role.OWNER)
+        said = request.data.get("name") if isinstance(request.data, dict) else None
+        if not isinstance(said, str):
+            raise Invalid("Say the model's name; empty for the server's default.", code="model.unknown")
+        choosing.choose(project_id, said, actor=me.user)
+        return Response(choosing.choices_json(project_id))
 
 
 class JobsView(APIView):
@@ -124,6 +142,7 @@ urlpatterns = [
     path("rasters/<uuid:raster_id>/windows", WindowsView.as_view()),
     path("rasters/<uuid:raster_id>/encode-plan", PlanView.as_view()),
     path("rasters/<uuid:raster_id>/encode-jobs", EncodeJobsView.as_view()),
+    path("projects/<uuid:project_id>/model", ProjectModelView.as_view()),
     path("projects/<uuid:project_id>/jobs", JobsView.as_view()),
     path("jobs/<uuid:job_id>", JobView.as_view()),
     path("jobs/<uuid:job_id>/cancel", CancelView.as_view()),

@@ -3,24 +3,50 @@
 import threading
 from functools import lru_cache
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 
 from backend.core.errors import Unavailable
+from backend.projects.selectors import model_name
 from ml.embeddings import EmbeddingCache, EmbeddingKey, EmbeddingStore
 from ml.encode import Encoder, open_encoder
-from ml.models import InstalledModel, ModelError, choose_model
+from ml.models import InstalledModel, ModelError, choose_model, installed_models
 from ml.windows import Window
 
 _encoding = threading.Lock()  # one window at a time: two would only share the same cores
 
 
-def active_model() -> InstalledModel:
-    """The model that this server encodes and decodes with. Raises `model.not_installed`."""
+def default_model() -> InstalledModel:
+    """The model of projects that have chosen none. Raises `model.not_installed`."""
     try:
         return choose_model(settings.MODEL_DIRS, settings.MODEL)
     except ModelError as error:
         raise Unavailable(str(error), code="model.not_installed") from error
+
+
+def model_of(project_id: UUID) -> InstalledModel:
+    """The model that a project encodes and decodes with. Raises `model.not_installed`, which says who can mend it."""
+    return model_named(model_name(project_id))
+
+
+def model_named(name: str) -> InstalledModel:
+    """The model that a project has chosen by this name, the server's default for an empty one. Raises as `model_of`."""
+    if not name:
+        return default_model()
+    try:
+        return choose_model(settings.MODEL_DIRS, name)
+    except ModelError as error:
+        raise Unavailable(
+            f"This project's model, {name}, cannot be used. {error} An owner of the project can choose another model "
+            "in its settings, and an administrator can install this one again.",
+            code="model.not_installed",
+        ) from error
+
+
+def usable_models() -> list[InstalledModel]:
+    """Every model that is installed and sound."""
+    return installed_models(settings.MODEL_DIRS)
 
 
 def store() -> EmbeddingStore:
@@ -34,15 +60,15 @@ def cache() -> EmbeddingCache:
     return EmbeddingCache(settings.EMBEDDING_CACHE_MB * 1024 * 1024)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a raster in the background and a click in a project with another model
 def _encoder(model: InstalledModel) -> Encoder:
     return open_encoder(model, settings.ENCODER, settings.ENCODE_THREADS)
 
 
-def encoder() -> Encoder:
-    """The encoder of the active model; opened at the first use. Raises `model.not_installed`."""
+def encoder(model: InstalledModel) -> Encoder:
+    """A model's encoder; opened at the first use. Raises `model.not_installed`."""
     try:
-        return _encoder(active_model())
+        return _encoder(model)
     except ModelError as error:
         raise Unavailable(str(error), code="model.not_installed") from error
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from backend.core.errors import Conflict
 from backend.encoding import engine, services
 from backend.encoding.models import EncodeWindow
-from backend.encoding.selectors import settled_windows
+from backend.encoding.selectors import settled_windows, windows_of_any_model
 from backend.jobs import services as jobs
 from backend.jobs.models import Job
 from backend.rasters.models import Raster
@@ -24,7 +24,7 @@ WAIT_SECONDS = 0.5
 def run(job_id: str, should_abort: Callable[[], bool]) -> None:
     """The job `encoding.run`: every planned window that is not ready yet; a repeat goes on where it stopped.
 
-    A raster that gets another recipe, or other pixels, meanwhile is begun anew.
+    A raster that gets another recipe, other pixels or another model meanwhile is begun anew.
     """
     job = jobs.start(UUID(job_id))
     if job is None or job.raster_id is None:
@@ -51,8 +51,12 @@ def _viewable(raster_id: UUID, should_abort: Callable[[], bool]) -> Raster | Non
 def _encode_all(job: Job, raster: Raster, should_abort: Callable[[], bool]) -> bool:
     """Encodes what is left of a raster as it is now; False when it is not that raster any more."""
     stride = int(job.params.get("stride", STRIDE))
-    planned = plan_windows(raster.width or 1, raster.height or 1, SIZE, stride)
-    settled = settled_windows(raster, engine.active_model())
+    model = engine.model_of(raster.project_id)
+    if job.params.get("again"):
+        planned = windows_of_any_model(raster)
+    else:
+        planned = list(plan_windows(raster.width or 1, raster.height or 1, SIZE, stride))
+    settled = settled_windows(raster, model)
     todo = [window for window in planned if window not in settled]
     states = [settled[window] for window in planned if window in settled]
     counts = {"done": states.count("ready"), "failed": 0, "skipped": states.count("skipped")}
@@ -60,7 +64,9 @@ def _encode_all(job: Job, raster: Raster, should_abort: Callable[[], bool]) -> b
     for window in todo:
         if should_abort():
             raise jobs.Stopped
-        state = services.encode_window(raster, window)
+        if engine.model_of(raster.project_id) != model:
+            return False
+        state = services.encode_window(raster, window, model)
         if state is None:
             return False
         counts[COUNTED[state]] += 1
@@ -73,4 +79,4 @@ def urgent(raster_id: str, col: int, row: int, size: int) -> None:
     """The job `encoding.urgent`: one window, at once."""
     raster = Raster.objects.filter(id=raster_id).first()
     if raster is not None:
-        services.encode_window(raster, Window(col, row, size))
+        services.encode_window(raster, Window(col, row, size), engine.model_of(raster.project_id))

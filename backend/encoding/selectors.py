@@ -1,5 +1,6 @@
 """Reads which windows are encoded, and estimates what encoding the rest would take."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -56,9 +57,19 @@ def settled_windows(raster: Raster, model: InstalledModel) -> dict[Window, str]:
     return {Window(col, row, size): state for col, row, size, state in rows.values_list("col", "row", "size", "state")}
 
 
-def ready_windows(raster: Raster, model: InstalledModel) -> set[Window]:
-    """Windows that a click is answered from at once."""
-    return {Window(*row) for row in _rows(raster, model).filter(state="ready").values_list("col", "row", "size")}
+def ready_by_model(raster: Raster) -> dict[str, set[Window]]:
+    """Windows that a click is answered from at once, by the model's hash; the one that was at work last comes first."""
+    rows = EncodeWindow.objects.filter(raster_id=raster.id, recipe_hash=raster.recipe_hash, state="ready")
+    found: dict[str, set[Window]] = {}
+    for model_hash, *place in rows.order_by("-at").values_list("model_hash", "col", "row", "size"):
+        found.setdefault(model_hash, set()).add(Window(*place))
+    return found
+
+
+def windows_of_any_model(raster: Raster) -> list[Window]:
+    """Windows that some model has encoded under the raster's present recipe, row by row."""
+    found = set().union(*ready_by_model(raster).values())
+    return sorted(found, key=lambda window: (window.row, window.col))
 
 
 def state_of(raster: Raster, model: InstalledModel, window: Window) -> str | None:
@@ -70,7 +81,7 @@ def state_of(raster: Raster, model: InstalledModel, window: Window) -> str | Non
 
 def windows_json(raster: Raster, stride: int = STRIDE) -> dict[str, Any]:
     """Every planned window with its state and outline, for the map."""
-    model = engine.active_model()
+    model = engine.model_of(raster.project_id)
     frame = raster_frame(raster)
     known = {Window(row.col, row.row, row.size): row for row in _rows(raster, model).defer("path", "error")}
     planned = plan_windows(frame.width, frame.height, SIZE, stride)[:MAX_LISTED]
@@ -96,26 +107,24 @@ def windows_json(raster: Raster, stride: int = STRIDE) -> dict[str, Any]:
 
 
 def totals(rasters: Iterable[Raster]) -> dict[UUID, dict[str, Any]]:
-    """How much of each raster is encoded by the active model; derived, never stored."""
+    """How much of each raster is encoded by its project's model; derived, never stored. Nothing without a model."""
     viewable = [raster for raster in rasters if raster.state == Raster.State.VIEWABLE]
-    try:
-        model = engine.active_model()
-    except EdgewiseError:
-        return {}
+    models = _models_of({raster.project_id for raster in viewable})
+    viewable = [raster for raster in viewable if raster.project_id in models]
     found: dict[UUID, dict[str, Any]] = {
         raster.id: {
             "planned": count_windows(raster.width or 1, raster.height or 1),
             "ready": 0,
             "failed": 0,
             "skipped": 0,
-            "model": model.name,
+            "model": models[raster.project_id].name,
         }
         for raster in viewable
     }
-    recipes = {raster.id: raster.recipe_hash for raster in viewable}
-    counts = EncodeWindow.objects.filter(raster_id__in=list(found), model_hash=model.sha256)
-    for row in counts.values("raster_id", "recipe_hash", "state").annotate(count=Count("id")).order_by():
-        if recipes[row["raster_id"]] == row["recipe_hash"]:
+    present = {raster.id: (raster.recipe_hash, models[raster.project_id].sha256) for raster in viewable}
+    counts = EncodeWindow.objects.filter(raster_id__in=list(found))
+    for row in counts.values("raster_id", "recipe_hash", "model_hash", "state").annotate(count=Count("id")).order_by():
+        if present[row["raster_id"]] == (row["recipe_hash"], row["model_hash"]):
             found[row["raster_id"]][row["state"]] = row["count"]
     for said in found.values():  # windows made for a click are more than planned
         said["ready"] = min(said["ready"], max(said["planned"] - said["failed"] - said["skipped"], 0))
@@ -136,3 +145,11 @@ def _outline(window: Window, width: int, height: int) -> list[tuple[float, float
 
 def _rows(raster: Raster, model: InstalledModel) -> Any:
     return EncodeWindow.objects.filter(raster_id=raster.id, recipe_hash=raster.recipe_hash, model_hash=model.sha256)
+
+
+def _models_of(projects: Iterable[UUID]) -> dict[UUID, InstalledModel]:
+    found = {}
+    for project_id in projects:
+        with contextlib.suppress(EdgewiseError):
+            found[project_id] = engine.model_of(project_id)
+    return found

@@ -42,7 +42,7 @@ def start(raster: Raster, stride: int, *, actor: User) -> Job:
     check_stride(stride)
     if raster.state != Raster.State.VIEWABLE:
         raise Conflict("This raster is not prepared yet. Wait until it can be viewed.", code="encode.not_viewable")
-    model = engine.active_model()
+    model = engine.model_of(raster.project_id)
     wanted = plan(raster, model, stride)
     _check_room(wanted.megabytes)
     with transaction.atomic():
@@ -90,13 +90,12 @@ def request_urgent(raster: Raster, window: Window) -> None:
     )
 
 
-def encode_window(raster: Raster, window: Window) -> EncodeWindow.State | None:
+def encode_window(raster: Raster, window: Window, model: InstalledModel) -> EncodeWindow.State | None:
     """Encodes one window, unless it is ready, and stores its file, then its row; None when the raster has changed.
 
     A window that cannot be read or encoded is marked as failed, and is only that. Raises `encode.no_disk` when there
     is no room and `model.not_installed`, since no other window will fare better.
     """
-    model = engine.active_model()
     row = _row(raster, model, window)
     key = engine.key_of(raster.id, raster.recipe_hash, model, window)
     if row is not None and row.state == "skipped":
@@ -105,7 +104,7 @@ def encode_window(raster: Raster, window: Window) -> EncodeWindow.State | None:
         return EncodeWindow.State.READY
     began = time.perf_counter()
     try:
-        stored = _encoded(raster, window, key)
+        stored = _encoded(raster, window, model, key)
     except Exception as error:  # of GDAL, the disk or the runtime: this window failed, others may not
         log.warning("Window %s of raster %s failed", window, raster.id, exc_info=True)
         state = _settle(raster, model, window, EncodeWindow.State.FAILED, error=type(error).__name__)
@@ -123,19 +122,18 @@ def encode_window(raster: Raster, window: Window) -> EncodeWindow.State | None:
     return settled
 
 
-def _encoded(raster: Raster, window: Window, key: EmbeddingKey) -> StoredEmbedding | None:
+def _encoded(raster: Raster, window: Window, model: InstalledModel, key: EmbeddingKey) -> StoredEmbedding | None:
     """The window's file, written; None where all is nodata."""
     pixels = read_window(raster, window)
     if not pixels.valid.any():
         return None
     with engine.encoding_lock():
-        embedding = engine.encoder().encode(pixels.rgb)
+        embedding = engine.encoder(model).encode(pixels.rgb)
     return engine.store().put(key, embedding)
 
 
-def forget_window(raster: Raster, window: Window) -> None:
+def forget_window(raster: Raster, window: Window, model: InstalledModel) -> None:
     """Drops a window whose file is missing or damaged, so that it is encoded again."""
-    model = engine.active_model()
     key = engine.key_of(raster.id, raster.recipe_hash, model, window)
     engine.cache().forget(key)
     engine.store().delete(key)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from backend.core.errors import EdgewiseError, Forbidden, Invalid
-from backend.encoding.engine import active_model
+from backend.encoding.engine import model_of
 from backend.live import access
 from backend.live.access import Standing, Who
 from backend.live.conversation import Conversation
@@ -85,7 +85,7 @@ class ProjectConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
         self.project_id = self.scope["url_route"]["kwargs"]["project_id"]
         try:
             found = await in_database(access.admit, self.scope, self.project_id)
-            model = await in_database(_model_json) if found.role else None
+            model = await in_database(_model_json, self.project_id) if found.role else None
         except DatabaseError as error:
             log.warning("A socket could not be opened: %s", error)
             await self._refuse(TRY_LATER)
@@ -230,9 +230,9 @@ class ProjectConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
             hub().leave(self)
 
 
-def _model_json() -> dict[str, Any] | None:
+def _model_json(project_id: UUID) -> dict[str, Any] | None:
     try:
-        model = active_model()
+        model = model_of(project_id)
     except EdgewiseError:
         return None
     return {"name": model.name, "hash": model.sha256}

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from backend.core.clock import now
 from backend.core.errors import EdgewiseError, Unavailable
-from backend.encoding.engine import active_model
+from backend.encoding.engine import model_of
 from backend.encoding.selectors import seconds_per_window
 from backend.encoding.services import request_urgent
 from backend.jobs.selectors import worker_seen_at
@@ -114,7 +114,10 @@ class Conversation:
                     return None
                 if not told:
                     self._say(
-                        {**_reply("suggestion.pending", message), "seconds": await in_database(_expected_seconds)}
+                        {
+                            **_reply("suggestion.pending", message),
+                            "seconds": await in_database(_expected_seconds, self.project_id),
+                        }
                     )
                     told = True
                 self._clicks.interruptible = True
@@ -207,13 +210,15 @@ def _suggestion_json(message: PromptSubmit, suggestion: Suggestion, began: float
         "recipe": suggestion.recipe[:16],
         "ms": ms,
     }
+    if suggestion.instead_of:
+        said["model"]["instead_of"] = suggestion.instead_of
     if suggestion.hint:
         said["hint"] = suggestion.hint
     return said
 
 
-def _expected_seconds() -> float:
-    return round(seconds_per_window(active_model()) + 0.5, 1)
+def _expected_seconds(project_id: UUID) -> float:
+    return round(seconds_per_window(model_of(project_id)) + 0.5, 1)
 
 
 def _cannot_encode(state: str) -> Unavailable:

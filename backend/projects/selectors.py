@@ -37,10 +37,16 @@ def project_json(project: Project, role: str) -> dict[str, Any]:
         "id": str(project.id),
         "name": project.name,
         "description": project.description,
+        "model": project.model,
         "role": role,
         "created_at": iso(project.created_at),
         "event_seq": last_seq(project.id),
     }
+
+
+def model_name(project_id: UUID) -> str:
+    """The name of the model that the project has chosen; empty for the server's default."""
+    return Project.objects.filter(id=project_id).values_list("model", flat=True).first() or ""
 
 
 def members_of(project_id: UUID) -> list[Member]:

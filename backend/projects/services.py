@@ -31,14 +31,14 @@ def create_project(owner: User, name: str, description: str = "") -> Project:
 
 
 def change_project(project_id: UUID, actor: User, changes: dict[str, Any]) -> Project:
-    """Stores a new name or description."""
+    """Stores a new name, description or model; whether there is such a model is for the caller to see."""
     with transaction.atomic():
         project = Project.objects.select_for_update().get(id=project_id)
         for field, value in changes.items():
             setattr(project, field, value)
         project.save(update_fields=list(changes) or None)
-        data = {"project": {"id": str(project.id), "name": project.name, "description": project.description}}
-        events.record(project.id, "project.changed", data, actor_id=actor.id)
+        said = {"id": str(project.id), "name": project.name, "description": project.description, "model": project.model}
+        events.record(project.id, "project.changed", {"project": said}, actor_id=actor.id)
     return project
 
 

@@ -15,9 +15,9 @@ from shapely.geometry.base import BaseGeometry
 
 from backend.core.errors import Invalid
 from backend.encoding import engine
-from backend.encoding.selectors import ready_windows, state_of, window_polygon
+from backend.encoding.selectors import ready_by_model, state_of, window_polygon
 from backend.encoding.services import forget_window
-from backend.projects.selectors import class_outline
+from backend.projects.selectors import class_outline, model_name
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
 from backend.segmentation.polylines import digits_for, encode_rings
@@ -54,15 +54,19 @@ class Prompts:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """What the next prompts of the same draft may be fed back: the last logits, and the window they are of."""
+    """What the next prompts of the same draft may be fed back: the last logits, their window and their model's hash."""
 
     window: Window
     logits: npt.NDArray[np.float32]
+    model: str
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What is offered: candidates best first as the wire has them, where they come from, and what they took."""
+    """What is offered: candidates best first as the wire has them, where they come from, and what they took.
+
+    `instead_of` names the project's model where another one answered, because it has not encoded the place yet.
+    """
 
     candidates: list[dict[str, Any]]
     chosen: int
@@ -73,6 +77,7 @@ class Suggestion:
     ms: dict[str, float]
     memory: Memory | None
     hint: str = ""
+    instead_of: str = ""
 
 
 def suggest(
@@ -93,14 +98,15 @@ def suggest(
     began = time.perf_counter()
     if raster.state != Raster.State.VIEWABLE:
         raise Invalid("This raster is not prepared yet.", code="raster.not_viewable")
-    model = engine.active_model()
+    own = engine.model_named(_names_kept.get(raster.project_id, lambda: model_name(raster.project_id)))
     frame = raster_frame(raster)
     pixel, box = _in_pixels(frame, prompts)
     around = pixel if box is None else np.vstack([pixel, np.reshape(box, (2, 2))])
-    window = choose_window(around, frame.width, frame.height, ready=_ready(raster, model))
+    model, window = _model_and_window(raster, own, around)
     embedding = _embedding(raster, model, window)
     asked = _prompt_set(window, pixel, box, prompts)
-    fed_back = previous.logits if previous and previous.window == window and model.mask_feedback else None
+    same = previous is not None and (previous.window, previous.model) == (window, model.sha256)
+    fed_back = previous.logits if previous and same and model.mask_feedback else None
     decoding = time.perf_counter()
     decoded = _decoder(model).decode(embedding, asked, fed_back)
     tracing = time.perf_counter()
@@ -146,9 +152,30 @@ def suggest(
             "vectorize": round((done - tracing) * 1000, 2),
             "total": round((done - began) * 1000, 2),
         },
-        memory=Memory(window, decoded.candidates[0].logits),
+        memory=Memory(window, decoded.candidates[0].logits, model.sha256),
         hint="" if candidates else "Nothing stands out here. Click nearer to the middle, or draw a box around it.",
+        instead_of="" if model == own else own.name,
     )
+
+
+def _model_and_window(
+    raster: Raster, own: InstalledModel, around: npt.NDArray[np.float64]
+) -> tuple[InstalledModel, Window]:
+    """The project's model and the window for prompts at (N, 2) px.
+
+    Where that window waits for being encoded, a model that the project had before answers, if it has encoded one.
+    """
+    ready = _ready(raster)
+    frame = raster_frame(raster)
+    choose = partial(choose_window, around, frame.width, frame.height)
+    window = choose(ready=ready.get(own.sha256, set()))
+    if window in ready.get(own.sha256, set()):
+        return own, window
+    others = {model.sha256: model for model in engine.usable_models()} if ready.keys() - {own.sha256} else {}
+    for model_hash, encoded in ready.items():
+        if model_hash in others and (found := choose(ready=encoded)) in encoded:
+            return others[model_hash], found
+    return own, window
 
 
 def _outline(raster: Raster, frame: RasterFrame, label_class: UUID | None) -> Callable[..., BaseGeometry | None]:
@@ -208,7 +235,7 @@ def _embedding(raster: Raster, model: InstalledModel, window: Window) -> Embeddi
     except EmbeddingMissingError:
         raise NotEncodedError(window) from None
     except EmbeddingCorruptError:
-        forget_window(raster, window)
+        forget_window(raster, window, model)
         raise NotEncodedError(window) from None
 
 
@@ -234,11 +261,12 @@ class _Remembered:
 
 _ready_kept = _Remembered()
 _forms_kept = _Remembered()
+_names_kept = _Remembered()
 
 
-def _ready(raster: Raster, model: InstalledModel) -> set[Window]:
-    key = (raster.id, raster.recipe_hash, model.sha256)
-    found: set[Window] = _ready_kept.get(key, lambda: ready_windows(raster, model))
+def _ready(raster: Raster) -> dict[str, set[Window]]:
+    key = (raster.id, raster.recipe_hash)
+    found: dict[str, set[Window]] = _ready_kept.get(key, lambda: ready_by_model(raster))
     return found
 
 
@@ -252,7 +280,7 @@ def _window_json(raster: Raster, window: Window) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _decoder(model: InstalledModel) -> OnnxDecoder:
     return OnnxDecoder(model, settings.DECODE_THREADS)
 
@@ -268,4 +296,4 @@ def raster_for_prompts(raster_id: UUID, project_id: UUID) -> Raster | None:
 
 def window_state(raster: Raster, window: Window) -> str | None:
     """What is known of a window: ready, failed, skipped or nothing yet."""
-    return state_of(raster, engine.active_model(), window)
+    return state_of(raster, engine.model_of(raster.project_id), window)

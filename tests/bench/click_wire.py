@@ -22,7 +22,7 @@ SETUP = """
 import json, sys
 from pathlib import Path
 from backend.accounts.services import create_token
-from backend.encoding.engine import active_model
+from backend.encoding.engine import default_model
 from backend.encoding.services import encode_window
 from ml.windows import plan_windows
 from tests.support.rasters import prepared
@@ -34,10 +34,10 @@ for path in sys.argv[1:]:
     if raster.state != raster.State.VIEWABLE:
         raise RuntimeError(f"{path}: {raster.state} {raster.error}")
     for window in plan_windows(raster.width, raster.height):
-        encode_window(raster, window)
+        encode_window(raster, window, default_model())
     rasters.append(str(raster.id))
 print(json.dumps({"project": str(world.project.id), "rasters": rasters,
-                  "model": active_model().name, "token": create_token(world.annotator, "t", None)[1]}))
+                  "model": default_model().name, "token": create_token(world.annotator, "t", None)[1]}))
 """
 p50, p95 = partial(percentile, share=0.5), partial(percentile, share=0.95)
 

@@ -74,6 +74,8 @@ ACCESS: dict[str, Access] = {
     f"get {RASTER}/windows": Access(VIEWER),
     f"get {RASTER}/encode-plan": Access(VIEWER),
     f"post {RASTER}/encode-jobs": Access(OWNER, {}),
+    f"get {PROJECT}/model": Access(VIEWER),
+    f"put {PROJECT}/model": Access(OWNER, {"name": "edgewise-nano-interim"}),
     f"get {PROJECT}/jobs": Access(VIEWER),
     "get api/jobs/<uuid:job_id>": Access(VIEWER),
     "post api/jobs/<uuid:job_id>/cancel": Access(OWNER),

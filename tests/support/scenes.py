@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
 from backend.accounts.models import User
+from backend.encoding.engine import default_model
 from backend.encoding.services import encode_window
 from backend.projects.models import Project
 from backend.rasters.models import Raster
@@ -38,7 +39,7 @@ def make_scene(project: Project, user: User, folder: Path) -> Scene:
     """Draws it, prepares it by the real job and encodes the first of its two windows."""
     raster = prepared(project, user, make_tif(folder / "roofs.tif", draw()))
     assert raster.state == "viewable", raster.error
-    assert encode_window(raster, ENCODED) == "ready"
+    assert encode_window(raster, ENCODED, default_model()) == "ready"
     return Scene(raster, [lonlat_of(raster, *at) for at in ROOFS], lonlat_of(raster, *FAR_ROOF))
 
 

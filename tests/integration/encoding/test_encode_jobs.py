@@ -11,7 +11,7 @@ import rasterio
 
 from backend.encoding import engine, services
 from backend.encoding.models import EncodeWindow
-from backend.encoding.selectors import ready_windows
+from backend.encoding.selectors import ready_by_model
 from backend.jobs import services as job_services
 from backend.jobs.models import Job
 from backend.rasters import reading
@@ -77,11 +77,11 @@ def test_a_job_encodes_every_window_and_says_how_far_it_is(world: World, raster:
         assert (data / "embeddings" / row.path).stat().st_size == row.nbytes
         assert len(row.sha256) == 64
         assert row.encode_ms is not None
-    assert ready_windows(raster, engine.active_model()) == set(PLANNED)
+    assert ready_by_model(raster)[engine.default_model().sha256] == set(PLANNED)
 
 
 def test_windows_are_listed_with_state_and_outline(world: World, raster: Raster) -> None:
-    services.encode_window(raster, PLANNED[0])
+    services.encode_window(raster, PLANNED[0], engine.default_model())
 
     said = get(world, f"/api/rasters/{raster.id}/windows")
 
@@ -241,7 +241,7 @@ def test_another_recipe_meanwhile_begins_anew(world: World, raster: Raster, enco
     now = Raster.objects.get(id=raster.id)
     assert now.recipe_hash != before
     assert (job.state, job.done, job.total) == ("done", 6, 6)
-    assert ready_windows(now, engine.active_model()) == set(PLANNED)
+    assert ready_by_model(now)[engine.default_model().sha256] == set(PLANNED)
     assert len(encoded) == 2 + 1 + 6  # two of the old recipe, the one under way, then all
 
 

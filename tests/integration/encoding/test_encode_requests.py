@@ -101,22 +101,22 @@ def test_windows_made_for_clicks_do_not_count_as_planned_ones(world: World, rast
 
 
 def test_a_window_whose_file_is_lost_is_encoded_again(raster: Raster, data: Path, encoded: list[int]) -> None:
-    services.encode_window(raster, PLANNED[0])
+    services.encode_window(raster, PLANNED[0], engine.default_model())
     files(data)[0].unlink()
 
-    assert services.encode_window(raster, PLANNED[0]) == READY
+    assert services.encode_window(raster, PLANNED[0], engine.default_model()) == READY
 
     assert len(encoded) == 2
     assert len(files(data)) == 1
 
 
 def test_a_forgotten_window_has_neither_file_nor_row(raster: Raster, data: Path) -> None:
-    services.encode_window(raster, PLANNED[0])
+    services.encode_window(raster, PLANNED[0], engine.default_model())
 
-    services.forget_window(raster, PLANNED[0])
+    services.forget_window(raster, PLANNED[0], engine.default_model())
 
     assert files(data) == []
-    assert state_of(raster, engine.active_model(), PLANNED[0]) is None
+    assert state_of(raster, engine.default_model(), PLANNED[0]) is None
 
 
 def test_progress_and_windows_are_told_to_the_project(
