@@ -1,6 +1,19 @@
 """From mask logits to valid polygons."""
 
 from ml.vectorize.forms import FORMS, forming
-from ml.vectorize.trace import MAX_TOLERANCE_PX, MAX_VERTICES, polygon_from_logits
+from ml.vectorize.outlining import MAX_TOLERANCE_PX, MAX_VERTICES, Outlined, outline, polygon_from_logits
+from ml.vectorize.placing import Placing
+from ml.vectorize.recipe import Recipe, RecipeError
 
-__all__ = ["FORMS", "MAX_TOLERANCE_PX", "MAX_VERTICES", "forming", "polygon_from_logits"]
+__all__ = [
+    "FORMS",
+    "MAX_TOLERANCE_PX",
+    "MAX_VERTICES",
+    "Outlined",
+    "Placing",
+    "Recipe",
+    "RecipeError",
+    "forming",
+    "outline",
+    "polygon_from_logits",
+]
