@@ -11,6 +11,7 @@ SIZE = 1024
 STRIDE = 896
 SNAP = 64  # windows made for a click lie on a coarse grid, so that the next click finds the same one
 WELL_INSIDE_PX = 96.0
+COARSEST = 65_536  # a window of this side shows 64 px of the raster as one of the model's
 
 
 @dataclass(frozen=True, order=True)
@@ -41,6 +42,36 @@ def count_windows(width: int, height: int, size: int = SIZE, stride: int = STRID
     return len(_starts(width, size, stride)) * len(_starts(height, size, stride))
 
 
+def sizes(width: int, height: int) -> tuple[int, ...]:
+    """The sides that windows of a raster may have, each twice the one before; the last one covers the raster.
+
+    Larger windows are seen decimated to 1024 px: for objects that no window of full resolution holds.
+    """
+    found = [SIZE]
+    while found[-1] < min(max(width, height), COARSEST):
+        found.append(2 * found[-1])
+    return tuple(found)
+
+
+def is_window_of(window: Window, width: int, height: int) -> bool:
+    """Whether a window is one that may be encoded: of a known size, and not past the raster but at its far sides."""
+    within = 0 <= window.col <= max(0, width - window.size) and 0 <= window.row <= max(0, height - window.size)
+    return within and window.size in sizes(width, height)
+
+
+def stride_of(size: int) -> int:
+    """How far planned windows of a size lie apart."""
+    return size * STRIDE // SIZE
+
+
+def size_for(prompts: npt.ArrayLike, width: int, height: int) -> int:
+    """The least size of a window that holds all (N, 2) pixel coordinates together, or the largest there is."""
+    points = np.asarray(prompts, dtype=np.float64).reshape(-1, 2)
+    extent = float((points.max(axis=0) - points.min(axis=0)).max())
+    offered = sizes(width, height)
+    return next((size for size in offered if extent <= size), offered[-1])
+
+
 def choose_window(
     prompts: npt.ArrayLike,
     width: int,
@@ -66,7 +97,7 @@ def choose_window(
         return _centred(points[0], points[0], width, height, size)
     by_room = sorted(planned, key=lambda window: -_room(window, low, high, width, height))
     for window in by_room:
-        if window in ready and _room(window, low, high, width, height) >= WELL_INSIDE_PX:
+        if window in ready and _room(window, low, high, width, height) >= WELL_INSIDE_PX * size / SIZE:
             return window
     return by_room[0]
 
@@ -76,6 +107,41 @@ def held_by(window: Window, prompts: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     points = np.asarray(prompts, dtype=np.float64).reshape(-1, 2)
     low = np.array([window.col, window.row])
     return np.asarray(((points >= low) & (points <= low + window.size)).all(axis=1))
+
+
+def window_about(
+    low: npt.ArrayLike,
+    high: npt.ArrayLike,
+    *,
+    goes_on: tuple[tuple[bool, bool], tuple[bool, bool]],
+    width: int,
+    height: int,
+    size: int,
+) -> Window:
+    """The window for an object of which a box from `low` to `high` (col, row) is known, on the coarse grid.
+
+    `goes_on` says for columns and rows whether it goes on below `low` and beyond `high`. Where it ends at one side
+    only, that side lies 64 to 128 px of the model's inside, and the rest of the window is for what is not known yet;
+    else the box is in the middle.
+    """
+    starts = []
+    room = grid = SNAP * size // SIZE
+    least, most = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+    for axis, length in enumerate((width, height)):
+        before, beyond = goes_on[axis]
+        if before == beyond:
+            start = round((least[axis] + most[axis] - size) / 2 / grid) * grid
+        elif beyond:
+            start = math.floor((least[axis] - room) / grid) * grid
+        else:
+            start = math.ceil((most[axis] + room - size) / grid) * grid
+        starts.append(max(0, min(start, length - size)))
+    return Window(starts[0], starts[1], size)
+
+
+def room_around(window: Window, low: npt.ArrayLike, high: npt.ArrayLike, width: int, height: int) -> float:
+    """The least distance in px from a box to a side of the window beyond which the raster goes on; inf without one."""
+    return _room(window, np.asarray(low, np.float64), np.asarray(high, np.float64), width, height)
 
 
 def _starts(length: int, size: int, stride: int) -> Sequence[int]:
@@ -101,8 +167,9 @@ def _room(
 def _centred(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], width: int, height: int, size: int) -> Window:
     """The window on the coarse grid about the middle, moved off the grid where it would not hold both ends."""
     starts = []
+    grid = SNAP * size // SIZE
     for least, most, length in zip(low, high, (width, height), strict=True):
-        snapped = round(((least + most) / 2 - size / 2) / SNAP) * SNAP
+        snapped = round(((least + most) / 2 - size / 2) / grid) * grid
         holding = min(max(snapped, math.ceil(most) - size), math.floor(least))
         starts.append(max(0, min(holding, length - size)))
     return Window(starts[0], starts[1], size)

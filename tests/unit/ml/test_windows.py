@@ -7,7 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.windows import SNAP, WELL_INSIDE_PX, Window, choose_window, count_windows, held_by, plan_windows
+from ml.windows import (
+    COARSEST,
+    SNAP,
+    WELL_INSIDE_PX,
+    Window,
+    choose_window,
+    count_windows,
+    held_by,
+    is_window_of,
+    plan_windows,
+    room_around,
+    size_for,
+    sizes,
+    stride_of,
+    window_about,
+)
 
 side = st.integers(1, 6000)
 
@@ -138,3 +153,68 @@ def test_prompts_further_apart_than_a_window_get_the_one_of_the_first() -> None:
 
 def test_windows_sort_and_serve_as_keys() -> None:
     assert sorted({Window(10, 0), Window(0, 5), Window(10, 0)}) == [Window(0, 5), Window(10, 0)]
+
+
+def test_windows_are_offered_up_to_the_first_size_that_covers_the_raster() -> None:
+    assert sizes(300, 200) == (1024,)
+    assert sizes(1024, 1024) == (1024,)
+    assert sizes(1025, 200) == (1024, 2048)
+    assert sizes(200, 5000) == (1024, 2048, 4096, 8192)
+    assert sizes(10**6, 10**6)[-1] == COARSEST
+
+
+@given(width=side, height=side, x=st.floats(0, 1), y=st.floats(0, 1), level=st.integers(0, 6))
+def test_every_window_that_is_chosen_may_be_encoded(width: int, height: int, x: float, y: float, level: int) -> None:
+    offered = sizes(width, height)
+    size = offered[min(level, len(offered) - 1)]
+    at = [[x * width, y * height]]
+
+    planned = choose_window(at, width, height, size=size, stride=stride_of(size))
+    about = window_about(*at, *at, goes_on=((True, False), (False, True)), width=width, height=height, size=size)
+
+    for window in (planned, about):
+        assert is_window_of(window, width, height)
+        assert held_by(window, at).all()
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window(0, 0, 512),
+        Window(0, 0, 1500),
+        Window(0, 0, 8192),
+        Window(-64, 0),
+        Window(0, -1),
+        Window(2977, 0),
+        Window(0, 2000),
+        Window(1, 0, 4096),
+        Window(0, 0, 2**40),
+    ],
+)
+def test_no_other_window_may_be_encoded(window: Window) -> None:
+    assert not is_window_of(window, 4000, 3000)
+
+
+def test_prompts_further_apart_than_a_window_ask_for_a_larger_one() -> None:
+    assert size_for([[100, 100], [1124, 700]], 9000, 9000) == 1024
+    assert size_for([[100, 100], [1125, 700]], 9000, 9000) == 2048
+    assert size_for([[100, 100], [200, 8000]], 9000, 9000) == 8192
+    assert size_for([[0, 0], [10**6, 5]], 10**6, 10**6) == COARSEST
+
+
+def test_what_goes_on_at_one_side_gets_the_windows_room_there() -> None:
+    """Known from 3000 to 3600 px; 64 px of the model's are 128 of the raster's here, and the grid is as wide."""
+    known = ([3000, 3000], [3600, 3600])
+
+    def about(before: bool, beyond: bool) -> int:
+        sides = ((before, beyond), (False, False))
+        return window_about(*known, goes_on=sides, width=20_000, height=20_000, size=2048).col
+
+    assert about(False, False) == about(True, True) == 2304
+    assert 3000 - 128 - about(False, True) in range(128)
+    assert about(True, False) + 2048 - 3600 - 128 in range(128)
+
+
+def test_the_room_around_a_box_is_not_counted_at_the_rasters_sides() -> None:
+    assert room_around(Window(0, 896), [10, 1000], [900, 1500], 4000, 4000) == 104
+    assert room_around(Window(0, 0), [10, 10], [900, 900], 1024, 1000) == np.inf
