@@ -10,9 +10,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.annotations import selectors, services
+from backend.annotations.borders import preview
 from backend.annotations.models import Annotation
 from backend.annotations.pages import page
-from backend.annotations.serializers import Change, Guard, NewAnnotation, read_filters, read_number
+from backend.annotations.serializers import Change, Fitting, Guard, NewAnnotation, read_filters, read_number
 from backend.core.errors import Invalid
 from backend.events.selectors import event_json, events_since, last_seq
 from backend.projects.models import Member, Role
@@ -90,6 +91,23 @@ class RevisionsView(APIView):
         return Response({"revisions": selectors.revisions_of(annotation_id)})
 
 
+class FitView(APIView):
+    """`/api/projects/{id}/fit`."""
+
+    def post(self, request: Request, project_id: UUID) -> Response:
+        """How a shape would be stored beside its neighbours; stores nothing."""
+        member = require_member(request.user, project_id, Role.ANNOTATOR)
+        said = _said(Fitting(data=request.data))
+        fit = preview(said["label_class"], said["geometry"], said.get("annotation"), member=member)
+        return Response(
+            {
+                "geometry": selectors.shape_json(fit.shape.geometry),
+                "area_m2": round(fit.shape.area_m2, 4),
+                "neighbours": fit.neighbours,
+            }
+        )
+
+
 class StatsView(APIView):
     """`/api/projects/{id}/stats`."""
 
@@ -126,6 +144,7 @@ def _said(serializer: Any) -> dict[str, Any]:
 urlpatterns = [
     path("projects/<uuid:project_id>/annotations", AnnotationsView.as_view()),
     path("projects/<uuid:project_id>/stats", StatsView.as_view()),
+    path("projects/<uuid:project_id>/fit", FitView.as_view()),
     path("projects/<uuid:project_id>/events", EventsView.as_view()),
     path("annotations/<uuid:annotation_id>", AnnotationView.as_view()),
     path("annotations/<uuid:annotation_id>/restore", RestoreView.as_view()),

@@ -55,13 +55,18 @@ def parse_geometry(said: object, geometry_type: str) -> Shape:
         raise _invalid("The geometry is empty.")
     if not geometry.is_valid:
         raise _not_valid(shapely.is_valid_reason(geometry))
+    shape = measured(geometry)
+    if geometry_type == "polygon" and shape.area_m2 <= 0:
+        raise _invalid("The polygon has no area.")
+    return shape
+
+
+def measured(geometry: BaseGeometry) -> Shape:
+    """A valid geometry in lon/lat with its area and length; outer rings counter-clockwise."""
     if isinstance(geometry, Polygon | MultiPolygon):
         geometry = shapely.orient_polygons(geometry)
-    area = geodesic_area_m2(geometry)
     length = 0.0 if isinstance(geometry, Point) else float(abs(GEOD.geometry_length(geometry)))
-    if geometry_type == "polygon" and area <= 0:
-        raise _invalid("The polygon has no area.")
-    return Shape(geometry, area, length)
+    return Shape(geometry, geodesic_area_m2(geometry), length)
 
 
 def _build(kind: str, coordinates: object) -> BaseGeometry:

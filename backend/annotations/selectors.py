@@ -9,6 +9,7 @@ from uuid import UUID
 import shapely
 from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db.models import Count, Q, QuerySet, Sum
+from shapely.geometry.base import BaseGeometry
 
 from backend.accounts.models import User
 from backend.annotations.models import Annotation, Revision, Status
@@ -86,7 +87,12 @@ def annotation_json(annotation: Annotation) -> dict[str, Any]:
 
 def geometry_json(geometry: GEOSGeometry) -> dict[str, Any]:
     """A stored geometry as GeoJSON, digit for digit as it was taken in."""
-    said: dict[str, Any] = json.loads(shapely.to_geojson(shapely.from_wkb(bytes(geometry.wkb))))
+    return shape_json(shapely.from_wkb(bytes(geometry.wkb)))
+
+
+def shape_json(geometry: BaseGeometry) -> dict[str, Any]:
+    """A geometry in lon/lat as GeoJSON."""
+    said: dict[str, Any] = json.loads(shapely.to_geojson(geometry))
     return said
 
 

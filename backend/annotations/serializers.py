@@ -27,6 +27,14 @@ class NewAnnotation(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Status.choices, required=False)
 
 
+class Fitting(serializers.Serializer[Any]):
+    """A shape that is asked about before it is saved; `annotation` is the one it would replace."""
+
+    label_class = serializers.UUIDField()
+    geometry = serializers.DictField()
+    annotation = serializers.UUIDField(required=False, allow_null=True)
+
+
 class Guard(serializers.Serializer[Any]):
     """The version a change was made on, and its own id."""
 

@@ -4,14 +4,16 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
+import shapely
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
-from backend.annotations.geometry import Shape, canonical, parse_geometry
+from backend.annotations.borders import Bordered, bordered
+from backend.annotations.geometry import Shape, canonical, measured, parse_geometry
 from backend.annotations.models import Annotation, Revision, Status
 from backend.annotations.policies import require_may_edit, status_after_edit
 from backend.annotations.provenance import clean_provenance
@@ -36,7 +38,8 @@ class Edit:
 def create(annotation_id: UUID, said: dict[str, Any], *, member: Member) -> tuple[Annotation, bool]:
     """Stores a new annotation; the same content under the same id again changes nothing (False).
 
-    Raises `annotation.id_taken`, `annotation.invalid_*`, `class.not_found`, `raster.not_found`.
+    In a class that shares borders the shape is fitted to its neighbours (`borders`). Raises `annotation.id_taken`,
+    `annotation.invalid_*`, `annotation.covered`, `class.not_found`, `raster.not_found`.
     """
     said_hash = hashlib.sha256(canonical({**said, "project": str(member.project_id)}).encode()).hexdigest()
     known = _said_before(annotation_id, said_hash, member)
@@ -63,7 +66,6 @@ def create(annotation_id: UUID, said: dict[str, Any], *, member: Member) -> tupl
         score=provenance.get("score"),
         provenance=provenance,
         said_hash=said_hash,
-        **_columns(shape),
     )
     try:
         with transaction.atomic():
@@ -71,9 +73,14 @@ def create(annotation_id: UUID, said: dict[str, Any], *, member: Member) -> tupl
             _hold(LabelClass, label_class.id, "class")
             if annotation.raster_id is not None:
                 _hold(Raster, annotation.raster_id, "raster")
+            fit = _fit(annotation_id, label_class, shape, member)
+            for column, value in _columns(fit.shape).items():
+                setattr(annotation, column, value)
             annotation.save(force_insert=True)
             _revise(annotation, annotation_id, "created", member)
+            noded = _give_nodes(fit, annotation_id, member)
             _tell(annotation, "annotation.created", member, annotation_id)
+            _tell_each(noded, member, annotation_id)
     except IntegrityError:
         known = _said_before(annotation_id, said_hash, member)  # the same was said twice at once
         if known is None:
@@ -86,6 +93,7 @@ def edit(annotation_id: UUID, guard: Edit, fields: dict[str, Any], *, member: Me
     """Changes geometry, class or attributes. Raises `annotation.conflict`, `annotation.invalid_*` and others.
 
     Required attributes are not asked of a draft, nor of work that lacked one before; they can be filled in one by one.
+    A new geometry, or one that comes into a class that shares borders, is fitted to its neighbours.
     """
     annotation, done = _opened(annotation_id, guard, member)
     if done:
@@ -100,14 +108,17 @@ def edit(annotation_id: UUID, guard: Edit, fields: dict[str, Any], *, member: Me
                 code="annotation.wrong_geometry_type",
             )
     changes: dict[str, Any] = {"label_class": label_class, "status": status_after_edit(annotation, member)}
+    shape = None
     if "geometry" in fields:
-        changes.update(_columns(parse_geometry(fields["geometry"], label_class.geometry_type)))
+        shape = parse_geometry(fields["geometry"], label_class.geometry_type)
+    elif label_class.id != annotation.label_class_id and label_class.shared_border_m is not None:
+        shape = _shape(annotation)
     if "attributes" in fields:
         complete = annotation.status != Status.DRAFT and _is_complete(label_class, annotation.attributes)
         changes["attributes"] = clean_values(label_class.attributes, fields["attributes"], complete=complete)
     elif label_class != annotation.label_class:
         changes["attributes"] = _fitting(label_class, annotation.attributes)
-    return _change(annotation, guard, "updated", changes, member=member)
+    return _change(annotation, guard, "updated", changes, member=member, shape=shape)
 
 
 def delete(annotation_id: UUID, guard: Edit, *, member: Member) -> Annotation:
@@ -120,12 +131,16 @@ def delete(annotation_id: UUID, guard: Edit, *, member: Member) -> Annotation:
 
 
 def restore(annotation_id: UUID, guard: Edit, *, member: Member) -> Annotation:
-    """Puts a deleted annotation back. Raises `annotation.conflict` and others."""
+    """Puts a deleted annotation back; it yields to what its neighbours took since, where its class shares borders.
+
+    Raises `annotation.conflict`, `annotation.covered` and others.
+    """
     annotation, done = _opened(annotation_id, guard, member)
     if done:
         return annotation
     require_may_edit(member, annotation)
-    return _change(annotation, guard, "restored", {"deleted_at": None}, member=member)
+    shape = None if annotation.label_class.shared_border_m is None else _shape(annotation)
+    return _change(annotation, guard, "restored", {"deleted_at": None}, member=member, shape=shape)
 
 
 def set_status(
@@ -176,11 +191,22 @@ def _change(
     *,
     member: Member,
     comment: str = "",
+    shape: Shape | None = None,
 ) -> Annotation:
-    """The one guarded write: `UPDATE … WHERE id AND version`, then revision and event, all or nothing."""
+    """The one guarded write: `UPDATE … WHERE id AND version`, then revision and event, all or nothing.
+
+    `shape` is a new geometry, which is fitted to its neighbours where the class shares borders.
+    """
     with transaction.atomic():
-        if changes.get("label_class", annotation.label_class) != annotation.label_class:
-            _hold(LabelClass, changes["label_class"].id, "class")
+        label_class = changes.get("label_class", annotation.label_class)
+        if shape is not None and label_class.shared_border_m is not None:
+            _hold(Project, annotation.project_id, "project")
+        if label_class != annotation.label_class:
+            _hold(LabelClass, label_class.id, "class")
+        fit = None
+        if shape is not None:
+            fit = _fit(annotation.id, label_class, shape, member)
+            changes = {**changes, **_columns(fit.shape)}
         changed = Annotation.objects.filter(
             id=annotation.id, version=guard.version, deleted_at__isnull=kind != "restored"
         ).update(**changes, version=F("version") + 1, updated_by=member.user, updated_at=now())
@@ -190,8 +216,44 @@ def _change(
                 return current
             raise _conflict(current)
         _revise(current, guard.edit_id, kind, member, comment)
+        noded = _give_nodes(fit, guard.edit_id, member)
         _tell(current, f"annotation.{kind}", member, guard.edit_id)
+        _tell_each(noded, member, guard.edit_id)
         return current
+
+
+def _fit(annotation_id: UUID, label_class: LabelClass, shape: Shape, member: Member) -> Bordered:
+    """The shape as it fits its neighbours, if its class shares borders: until commit nobody else draws in the class.
+
+    The class row is what they wait for: held exclusively, yet so that others may still refer to it. Without it two
+    new neighbours would not see each other.
+    """
+    if label_class.shared_border_m is None:
+        return Bordered(shape)
+    _hold(LabelClass, label_class.id, "class", "NO KEY UPDATE")
+    return bordered(annotation_id, label_class, shape, member)
+
+
+def _give_nodes(fit: Bordered | None, edit_id: UUID, member: Member) -> list[Annotation]:
+    """Writes the neighbours' new vertices, each with its revision; one that is changed this very moment goes without.
+
+    Their events follow after all rows are written, for the project's number is the last thing that is locked.
+    """
+    noded = []
+    for neighbour, shape in () if fit is None else fit.noded:
+        changed = Annotation.objects.filter(id=neighbour.id, version=neighbour.version, deleted_at__isnull=True).update(
+            **_columns(shape), version=F("version") + 1, updated_by=member.user, updated_at=now()
+        )
+        if changed:
+            current = _current(neighbour.id, member)
+            _revise(current, edit_id, "updated", member, "Vertices where a neighbour's border meets this one")
+            noded.append(current)
+    return noded
+
+
+def _tell_each(noded: list[Annotation], member: Member, edit_id: UUID) -> None:
+    for neighbour in noded:
+        _tell(neighbour, "annotation.updated", member, edit_id)
 
 
 def _conflict(current: Annotation) -> Conflict:
@@ -262,13 +324,18 @@ def _raster(project_id: UUID, raster_id: UUID | None) -> Raster | None:
     return row
 
 
-def _hold(model: type[Project | LabelClass | Raster], row_id: UUID, noun: str) -> None:
+def _hold(
+    model: type[Project | LabelClass | Raster],
+    row_id: UUID,
+    noun: str,
+    how: Literal["KEY SHARE", "NO KEY UPDATE"] = "KEY SHARE",
+) -> None:
     """Keeps a row that is about to be referred to from being removed until this transaction ends.
 
     Without it the reference would only fail at commit. Raises `<noun>.not_found` when it is gone already.
     """
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM {model._meta.db_table} WHERE id = %s FOR KEY SHARE", [row_id])  # noqa: S608
+        cursor.execute(f"SELECT 1 FROM {model._meta.db_table} WHERE id = %s FOR {how}", [row_id])  # noqa: S608
         if cursor.fetchone() is None:
             raise not_found(noun)
 
@@ -285,6 +352,10 @@ def _fitting(label_class: LabelClass, values: dict[str, Any]) -> dict[str, Any]:
             with suppress(Invalid):
                 fitting.update(clean_values([entry], {entry["key"]: values[entry["key"]]}))
     return fitting
+
+
+def _shape(annotation: Annotation) -> Shape:
+    return measured(shapely.from_wkb(bytes(annotation.geometry.wkb)))
 
 
 def _columns(shape: Shape) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from backend.accounts.models import User
-from backend.core.errors import Conflict
+from backend.core.errors import Conflict, Invalid
 from backend.events import services as events
 from backend.projects.models import LabelClass
 from backend.projects.policies import not_found
@@ -56,6 +56,9 @@ def _locked(project_id: UUID, class_id: UUID) -> LabelClass:
 
 
 def _saved(label_class: LabelClass) -> LabelClass:
+    if label_class.geometry_type != LabelClass.GeometryType.POLYGON and label_class.shared_border_m is not None:
+        message = "Only classes of polygons share borders."
+        raise Invalid(message, code="class.invalid", details={"fields": {"shared_border_m": [message]}})
     try:
         with transaction.atomic():
             label_class.save()

@@ -80,6 +80,8 @@ class LabelClass(models.Model):
     )
     geometry_type = models.CharField(max_length=8, choices=GeometryType.choices, default=GeometryType.POLYGON)
     outline = models.CharField(max_length=12, choices=Outline.choices, default=Outline.NATURAL)
+    # metres up to which a gap to a neighbour of the class is closed; null: shapes know nothing of each other
+    shared_border_m = models.FloatField(null=True, blank=True)
     order = models.IntegerField(default=0)
     attributes = models.JSONField(default=list)
 

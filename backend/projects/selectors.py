@@ -106,6 +106,7 @@ def class_json(label_class: LabelClass) -> dict[str, Any]:
         "digit": label_class.digit,
         "geometry_type": label_class.geometry_type,
         "outline": label_class.outline,
+        "shared_border_m": label_class.shared_border_m,
         "order": label_class.order,
         "attributes": label_class.attributes,
     }

@@ -1,11 +1,14 @@
 """Parses what is said about projects, members, invites and classes."""
 
+import math
 from typing import Any
 
 from rest_framework import serializers
 
 from backend.projects.attributes import clean_schema
 from backend.projects.models import LabelClass, Role
+
+LEAST_BORDER_M, MOST_BORDER_M = 0.01, 100.0
 
 
 class ProjectFields(serializers.Serializer[Any]):
@@ -45,11 +48,20 @@ class ClassFields(serializers.ModelSerializer[LabelClass]):
     """A label class's fields."""
 
     attributes = serializers.JSONField(required=False)
+    shared_border_m = serializers.FloatField(
+        required=False, allow_null=True, min_value=LEAST_BORDER_M, max_value=MOST_BORDER_M
+    )
 
     class Meta:
         model = LabelClass
-        fields = ("name", "colour", "digit", "geometry_type", "outline", "order", "attributes")
+        fields = ("name", "colour", "digit", "geometry_type", "outline", "shared_border_m", "order", "attributes")
 
     def validate_attributes(self, value: object) -> list[dict[str, Any]]:
         """The schema, checked entry by entry."""
         return clean_schema(value)
+
+    def validate_shared_border_m(self, value: float | None) -> float | None:
+        """A finite number; NaN passes the bounds, which it is neither above nor below."""
+        if value is not None and not math.isfinite(value):
+            raise serializers.ValidationError("Give a number of metres.")
+        return value

@@ -55,6 +55,7 @@ ACCESS: dict[str, Access] = {
     f"post {PROJECT}/classes": Access(OWNER, {"name": "Mine", "colour": "#000000"}),
     f"patch {PROJECT}/classes/<uuid:class_id>": Access(OWNER, {"name": "Mine"}),
     f"delete {PROJECT}/classes/<uuid:class_id>": Access(OWNER),
+    f"post {PROJECT}/fit": Access(ANNOTATOR, {"label_class": GUARD["edit_id"], "geometry": {"type": "Point"}}),
     f"get {PROJECT}/rasters": Access(VIEWER),
     f"post {PROJECT}/rasters": Access(OWNER, {"path": "a/b.tif"}),
     f"get {PROJECT}/raster-folders": Access(OWNER),

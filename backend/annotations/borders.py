@@ -1,0 +1,139 @@
+"""Fits a shape to its neighbours of the same class, where the class shares borders: no overlaps, no gaps."""
+
+import math
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from django.contrib.gis.geos import Polygon as Box
+from shapely.geometry.base import BaseGeometry
+
+from backend.annotations.geometry import DECIMALS, MAX_VERTICES, Shape, measured, parse_geometry
+from backend.annotations.models import Annotation, Status
+from backend.annotations.policies import require_may_edit
+from backend.core.errors import Forbidden, Invalid, TooLarge
+from backend.projects.models import LabelClass, Member
+from backend.projects.policies import not_found
+from ml.vectorize.borders import fitted, with_nodes
+
+MOST_NEIGHBOURS = 200
+METRES_PER_DEGREE = 111_320.0  # of latitude
+ON_BORDER = 2 * 10.0**-DECIMALS  # degrees: a vertex that was rounded still lies on the side it was put on
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bordered:
+    """A shape as it fits, how many neighbours it touches, and those that get vertices where its border meets theirs."""
+
+    shape: Shape
+    noded: tuple[tuple[Annotation, Shape], ...] = ()
+    neighbours: int = 0
+
+
+def preview(label_class_id: UUID, said: object, annotation_id: UUID | None, *, member: Member) -> Bordered:
+    """How a GeoJSON geometry would be stored as this annotation, or as a new one; changes nothing.
+
+    Raises `class.not_found` and whatever storing it would.
+    """
+    label_class = LabelClass.objects.filter(id=label_class_id, project_id=member.project_id).first()
+    if label_class is None:
+        raise not_found("class")
+    return bordered(annotation_id, label_class, parse_geometry(said, label_class.geometry_type), member)
+
+
+def bordered(annotation_id: UUID | None, label_class: LabelClass, shape: Shape, member: Member) -> Bordered:
+    """The shape cut and snapped to its neighbours; it yields, they stay where they are.
+
+    Neighbours that the member may change, and that are not accepted, get a vertex where the shape's border leaves
+    theirs. Raises `annotation.covered` when nothing is left, `annotation.too_many_neighbours`.
+    """
+    if label_class.shared_border_m is None or label_class.geometry_type != LabelClass.GeometryType.POLYGON:
+        return Bordered(shape)
+    scale = _scale(shape.geometry)
+    reach = label_class.shared_border_m
+    neighbours = _neighbours(annotation_id, label_class, shape.geometry, reach / scale)
+    geometries = [_geometry(one) for one in neighbours]
+    found = fitted(_scaled(shape.geometry, scale), [_scaled(one, scale) for one in geometries], reach)
+    if found is None:
+        raise Invalid(
+            "Other shapes of this class cover all of this one. Change them first, or choose another class.",
+            code="annotation.covered",
+        )
+    placed = _rounded(_scaled(found, 1 / scale))
+    if placed is None:
+        raise Invalid(
+            "This does not fit between its neighbours. Draw it a little differently.", code="annotation.does_not_fit"
+        )
+    if shapely.get_num_coordinates(placed) > MAX_VERTICES:
+        raise TooLarge(
+            "With its neighbours' borders this has too many vertices. Simplify them.", code="annotation.too_large"
+        )
+    noded, touching = [], 0
+    for one, geometry in zip(neighbours, geometries, strict=True):
+        touching += bool(shapely.dwithin(geometry, placed, ON_BORDER))
+        with_vertices = with_nodes(geometry, placed, ON_BORDER)
+        if with_vertices is not geometry and _may_get_nodes(member, one):
+            noded.append((one, measured(with_vertices)))
+    return Bordered(measured(placed), tuple(noded), touching)
+
+
+def _neighbours(
+    annotation_id: UUID | None, label_class: LabelClass, geometry: BaseGeometry, reach: Floats
+) -> list[Annotation]:
+    """Annotations of the class whose bounds lie within the tolerance; found by the spatial index."""
+    west, south, east, north = geometry.bounds
+    box = Box.from_bbox((west - reach[0], south - reach[1], east + reach[0], north + reach[1]))
+    box.srid = 4326
+    rows = Annotation.objects.select_related("author", "updated_by", "label_class").filter(
+        project_id=label_class.project_id, label_class=label_class, deleted_at__isnull=True, geometry__bboverlaps=box
+    )
+    if annotation_id is not None:
+        rows = rows.exclude(id=annotation_id)
+    found = list(rows.order_by("id")[: MOST_NEIGHBOURS + 1])
+    if len(found) > MOST_NEIGHBOURS:
+        raise Invalid(
+            f"More than {MOST_NEIGHBOURS} shapes of this class lie around this one. Draw it in smaller parts.",
+            code="annotation.too_many_neighbours",
+        )
+    return found
+
+
+def _may_get_nodes(member: Member, annotation: Annotation) -> bool:
+    """Accepted work is not changed for the sake of a neighbour, nor is what the member may not edit."""
+    if annotation.status == Status.ACCEPTED:
+        return False
+    try:
+        require_may_edit(member, annotation)
+    except Forbidden:
+        return False
+    return True
+
+
+def _scale(geometry: BaseGeometry) -> Floats:
+    """Metres per degree of longitude and latitude at the shape's middle: a flat frame for what lies around it."""
+    _, south, _, north = geometry.bounds
+    east = METRES_PER_DEGREE * max(math.cos(math.radians((south + north) / 2)), 1e-3)
+    return np.array([east, METRES_PER_DEGREE])
+
+
+def _scaled(geometry: BaseGeometry, scale: Floats) -> BaseGeometry:
+    return shapely.transform(geometry, lambda lonlat: lonlat * scale)
+
+
+def _rounded(geometry: BaseGeometry) -> BaseGeometry | None:
+    """With as many decimals as are kept; vertices taken from neighbours become exactly theirs again."""
+    rounded = shapely.transform(geometry, lambda lonlat: np.round(lonlat, DECIMALS))
+    if rounded.is_valid and not rounded.is_empty:
+        return rounded
+    mended = shapely.set_precision(geometry, 10.0**-DECIMALS)
+    parts = [part for part in shapely.get_parts(mended) if part.geom_type == "Polygon"]
+    rounded = shapely.transform(shapely.multipolygons(parts), lambda lonlat: np.round(lonlat, DECIMALS))
+    return rounded if parts and rounded.is_valid else None
+
+
+def _geometry(annotation: Annotation) -> BaseGeometry:
+    return shapely.from_wkb(bytes(annotation.geometry.wkb))
