@@ -1,4 +1,5 @@
-# The image of web server and worker. RUNTIME=gpu puts ONNX Runtime for NVIDIA cards in.
+# The image of web server and worker. RUNTIME=gpu adds torch with CUDA and sam2, for workers that encode on NVIDIA cards;
+# RUNTIME=onnx-gpu puts ONNX Runtime for such cards in instead, for models that are installed without their weights.
 
 FROM node:22-bookworm-slim AS browser
 WORKDIR /src/frontend
@@ -9,10 +10,14 @@ RUN npm run build
 
 FROM python:3.11-slim-bookworm AS packages
 ARG RUNTIME=cpu
-COPY requirements/run.txt /tmp/run.txt
+COPY requirements/run.txt requirements/torch.txt requirements/sam2.txt /tmp/
 RUN python -m venv /opt/edgewise \
     && /opt/edgewise/bin/pip install --no-cache-dir --requirement /tmp/run.txt
 RUN if [ "$RUNTIME" = gpu ]; then \
+        /opt/edgewise/bin/pip install --no-cache-dir --requirement /tmp/torch.txt \
+        && SAM2_BUILD_CUDA=0 /opt/edgewise/bin/pip install --no-cache-dir --no-build-isolation --no-deps \
+            --requirement /tmp/sam2.txt; \
+    elif [ "$RUNTIME" = onnx-gpu ]; then \
         version="$(/opt/edgewise/bin/python -c 'import onnxruntime; print(onnxruntime.__version__)')" \
         && /opt/edgewise/bin/pip uninstall --yes onnxruntime \
         && /opt/edgewise/bin/pip install --no-cache-dir "onnxruntime-gpu[cuda,cudnn]==$version"; \

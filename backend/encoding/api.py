@@ -12,9 +12,9 @@ from backend.core.errors import Conflict, Invalid
 from backend.encoding import choosing, engine, selectors, services
 from backend.jobs import services as jobs
 from backend.jobs.models import Job
-from backend.jobs.selectors import job_json, jobs_of_project
+from backend.jobs.selectors import job_json, jobs_of_project, workers_json
 from backend.projects.models import Role
-from backend.projects.policies import not_found, require_member
+from backend.projects.policies import not_found, require_member, require_staff
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_of
 from ml.windows import STRIDE
@@ -78,6 +78,15 @@ class ProjectModelView(APIView):
         return Response(choosing.choices_json(project_id))
 
 
+class WorkersView(APIView):
+    """`/api/workers`."""
+
+    def get(self, request: Request) -> Response:
+        """Which workers live, what they serve and what they can encode with; for administrators."""
+        require_staff(request.user)
+        return Response({"workers": workers_json()})
+
+
 class JobsView(APIView):
     """`/api/projects/{id}/jobs`."""
 
@@ -139,6 +148,7 @@ def _stride(said: object) -> int:
 
 
 urlpatterns = [
+    path("workers", WorkersView.as_view()),
     path("rasters/<uuid:raster_id>/windows", WindowsView.as_view()),
     path("rasters/<uuid:raster_id>/encode-plan", PlanView.as_view()),
     path("rasters/<uuid:raster_id>/encode-jobs", EncodeJobsView.as_view()),

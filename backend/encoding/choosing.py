@@ -83,6 +83,7 @@ def encode_again(project_id: UUID, model: InstalledModel, *, actor_id: UUID | No
                 total=missing,
                 params={"stride": STRIDE, "again": True},
                 lock=f"encode-{raster.id}",
+                needs=model.name,
             )
 
 

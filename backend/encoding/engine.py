@@ -8,9 +8,10 @@ from uuid import UUID
 from django.conf import settings
 
 from backend.core.errors import Unavailable
+from backend.encoding import ability
 from backend.projects.selectors import model_name
 from ml.embeddings import EmbeddingCache, EmbeddingKey, EmbeddingStore
-from ml.encode import Encoder, open_encoder
+from ml.encode import Encoder
 from ml.models import InstalledModel, ModelError, choose_model, installed_models
 from ml.windows import Window
 
@@ -60,15 +61,10 @@ def cache() -> EmbeddingCache:
     return EmbeddingCache(settings.EMBEDDING_CACHE_MB * 1024 * 1024)
 
 
-@lru_cache(maxsize=2)  # a raster in the background and a click in a project with another model
-def _encoder(model: InstalledModel) -> Encoder:
-    return open_encoder(model, settings.ENCODER, settings.ENCODE_THREADS)
-
-
 def encoder(model: InstalledModel) -> Encoder:
     """A model's encoder; opened at the first use. Raises `model.not_installed`."""
     try:
-        return _encoder(model)
+        return ability.encoder_of(model)
     except ModelError as error:
         raise Unavailable(str(error), code="model.not_installed") from error
 

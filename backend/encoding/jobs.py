@@ -5,7 +5,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from backend.core.errors import Conflict
-from backend.encoding import engine, services
+from backend.encoding import ability, engine, services
 from backend.encoding.models import EncodeWindow
 from backend.encoding.selectors import settled_windows, windows_of_any_model
 from backend.jobs import services as jobs
@@ -19,6 +19,7 @@ COUNTED = {
     EncodeWindow.State.SKIPPED: "skipped",
 }
 WAIT_SECONDS = 0.5
+LOOK_SECONDS = 5.0  # how often a worker without a card looks whether one with a card has come
 
 
 def run(job_id: str, should_abort: Callable[[], bool]) -> None:
@@ -61,11 +62,15 @@ def _encode_all(job: Job, raster: Raster, should_abort: Callable[[], bool]) -> b
     states = [settled[window] for window in planned if window in settled]
     counts = {"done": states.count("ready"), "failed": 0, "skipped": states.count("skipped")}
     jobs.reckon(job.id, total=len(planned), done=counts["done"], skipped=counts["skipped"])
+    on_card, looked = bool(ability.here().card), 0.0
     for window in todo:
         if should_abort():
             raise jobs.Stopped
         if engine.model_of(raster.project_id) != model:
             return False
+        if not on_card and time.monotonic() - looked > LOOK_SECONDS:
+            jobs.move_to_card(job)
+            looked = time.monotonic()
         state = services.encode_window(raster, window, model)
         if state is None:
             return False

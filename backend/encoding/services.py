@@ -58,6 +58,7 @@ def start(raster: Raster, stride: int, *, actor: User) -> Job:
             total=wanted.windows,
             params={"stride": stride},
             lock=f"encode-{raster.id}",
+            needs=model.name,
         )
 
 
@@ -71,6 +72,7 @@ def start_when_viewable(raster: Raster, *, actor: User) -> Job:
         created_by_id=actor.id,
         params={"stride": STRIDE},
         lock=f"encode-{raster.id}",
+        needs=_model_name(raster),
     )
 
 
@@ -87,6 +89,7 @@ def request_urgent(raster: Raster, window: Window) -> None:
         {"raster_id": str(raster.id), "col": window.col, "row": window.row, "size": window.size},
         priority=URGENT_PRIORITY,
         lock=f"window-{raster.id}-{window.col}-{window.row}-{window.size}",
+        needs=_model_name(raster),
     )
 
 
@@ -193,6 +196,14 @@ def _settle(
             },
         )
     return state
+
+
+def _model_name(raster: Raster) -> str:
+    """The name of the raster's model; empty without one, since a job may be queued before any is installed."""
+    try:
+        return engine.model_of(raster.project_id).name
+    except EdgewiseError:
+        return ""
 
 
 def _row(raster: Raster, model: InstalledModel, window: Window) -> EncodeWindow | None:

@@ -5,10 +5,16 @@ from typing import Any
 
 from procrastinate.contrib.django import app as current_app
 
+from backend.jobs import routing
 
-def defer(name: str, args: Mapping[str, Any], *, priority: int = 0, lock: str | None = None) -> int:
-    """Puts a job into its queue inside the current transaction; gives the engine's number for it."""
-    task = current_app.configure_task(name=name, allow_unknown=False, priority=priority, lock=lock)
+
+def defer(name: str, args: Mapping[str, Any], *, priority: int = 0, lock: str | None = None, needs: str = "") -> int:
+    """Puts a job into its queue inside the current transaction; gives the engine's number for it.
+
+    `needs` is the model that it works with, by which workers with a graphics card are preferred.
+    """
+    queue = routing.queue_for(current_app.tasks[name].queue, needs)
+    task = current_app.configure_task(name=name, allow_unknown=False, priority=priority, lock=lock, queue=queue)
     return int(task.defer(**args))
 
 

@@ -46,8 +46,9 @@ class Job(models.Model):
 
 
 class WorkerBeat(models.Model):
-    """When each worker process last said that it lives."""
+    """When each worker process last said that it lives, which lanes it serves, and what it can encode with."""
 
     name = models.CharField(primary_key=True, max_length=80)
     seen_at = models.DateTimeField()
     queues = models.JSONField(default=list)
+    can = models.JSONField(default=dict)

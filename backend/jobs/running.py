@@ -14,7 +14,7 @@ from procrastinate.job_context import AbortReason
 from procrastinate.jobs import Job as EngineJob
 
 from backend.core.errors import EdgewiseError
-from backend.jobs import services
+from backend.jobs import routing, services
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,10 @@ class Entry:
     attempts: int = 1
 
 
+class JobMoved(Exception):
+    """The job goes to the queue of workers with a graphics card."""
+
+
 class Patience(BaseRetryStrategy):
     """Tries again after a bug or an outage, never after an error that the user must mend.
 
@@ -39,6 +43,8 @@ class Patience(BaseRetryStrategy):
 
     def get_retry_decision(self, *, exception: BaseException, job: EngineJob) -> RetryDecision | None:
         """When to try again; None when this was the last time."""
+        if isinstance(exception, JobMoved):
+            return RetryDecision(retry_in={"seconds": 0}, queue=f"{job.queue}{routing.CARD}")
         if isinstance(exception, JobAborted):
             return RetryDecision(retry_in={"seconds": 0})
         if is_final(exception, job.attempts, self.attempts):
@@ -77,7 +83,8 @@ def _runner(entry: Entry) -> Callable[..., None]:
         except services.Stopped as stopped:
             if row is not None and context.abort_reason() == AbortReason.USER_REQUEST:
                 services.finish(row)
-            raise JobAborted from stopped
+                raise JobAborted from stopped
+            raise (JobMoved if isinstance(stopped, services.Moved) else JobAborted) from stopped
         except Exception as error:
             if row is not None and is_final(error, context.job.attempts, entry.attempts):
                 known = error if isinstance(error, EdgewiseError) else EdgewiseError()

@@ -1,12 +1,13 @@
 """Reads the table of jobs."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from backend.core.clock import iso, now
 from backend.jobs.models import Job, WorkerBeat
+from backend.jobs.routing import AWAY_SECONDS
 
 
 def jobs_of_project(project_id: UUID, limit: int = 100) -> Sequence[Job]:
@@ -23,6 +24,21 @@ def worker_seen_at(host: str = "") -> datetime | None:
     """When any worker, or one on this host, last said that it lives."""
     beats = WorkerBeat.objects.filter(name__startswith=f"{host}:") if host else WorkerBeat.objects.all()
     return beats.order_by("-seen_at").values_list("seen_at", flat=True).first()
+
+
+def workers_json() -> list[dict[str, Any]]:
+    """The workers that have lived within the last day: what each serves, what it can encode with, and if it lives."""
+    since = now() - timedelta(seconds=AWAY_SECONDS)
+    return [
+        {
+            "name": beat.name,
+            "lanes": beat.queues,
+            "seen_at": iso(beat.seen_at),
+            "alive": beat.seen_at > since,
+            "can": beat.can or None,
+        }
+        for beat in WorkerBeat.objects.order_by("-seen_at", "name")
+    ]
 
 
 def job_json(job: Job) -> dict[str, Any]:

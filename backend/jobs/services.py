@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,18 +11,28 @@ from django.db import transaction
 from backend.core.clock import now
 from backend.core.errors import Conflict
 from backend.events import services as events
-from backend.jobs import engine
+from backend.jobs import engine, routing
 from backend.jobs.models import Job, WorkerBeat
 from backend.jobs.selectors import job_json
 
 log = logging.getLogger(__name__)
 
+REMEMBERED = timedelta(days=1)  # how long a worker that is silent is listed
+
 # Rooms above hear, in the same transaction, that a job of theirs has ended, in whatever way.
 on_end: list[Callable[[Job], None]] = []
 
 
+# What this process can encode with, as the rooms above know it: given with each beat of a worker.
+abilities: list[Callable[[], Mapping[str, Any]]] = []
+
+
 class Stopped(Exception):
     """A job's function saw that it should stop, and did, with what was done so far stored."""
+
+
+class Moved(Stopped):
+    """The same, since a worker with a graphics card is there to go on with it."""
 
 
 def create(
@@ -35,8 +46,12 @@ def create(
     params: Mapping[str, Any] | None = None,
     priority: int = 0,
     lock: str | None = None,
+    needs: str = "",
 ) -> Job:
-    """Makes the job's row and puts it into the queue, both in one transaction; the job gets `job_id`."""
+    """Makes the job's row and puts it into the queue, both in one transaction; the job gets `job_id`.
+
+    `needs` is the model that it works with.
+    """
     with transaction.atomic():
         job = Job.objects.create(
             kind=kind,
@@ -44,17 +59,17 @@ def create(
             raster_id=raster_id,
             created_by_id=created_by_id,
             total=total,
-            params={**(params or {}), "name": name, "priority": priority, "lock": lock},
+            params={**(params or {}), "name": name, "priority": priority, "lock": lock, "needs": needs},
         )
-        job.engine_job_id = engine.defer(name, {"job_id": str(job.id)}, priority=priority, lock=lock)
+        job.engine_job_id = engine.defer(name, {"job_id": str(job.id)}, priority=priority, lock=lock, needs=needs)
         job.save(update_fields=["engine_job_id"])
         tell(job)
     return job
 
 
-def enqueue(name: str, args: Mapping[str, Any], *, priority: int = 0, lock: str | None = None) -> int:
+def enqueue(name: str, args: Mapping[str, Any], *, priority: int = 0, lock: str | None = None, needs: str = "") -> int:
     """Puts a job without a visible row into the queue, inside the current transaction."""
-    return engine.defer(name, args, priority=priority, lock=lock)
+    return engine.defer(name, args, priority=priority, lock=lock, needs=needs)
 
 
 def start(job_id: UUID) -> Job | None:
@@ -139,15 +154,28 @@ def retry(job_id: UUID) -> Job:
             {"job_id": str(job.id)},
             priority=job.params.get("priority", 0),
             lock=job.params.get("lock"),
+            needs=job.params.get("needs", ""),
         )
         job.save()
         tell(job)
         return job
 
 
-def beat(name: str, queues: list[str]) -> None:
-    """Notes that a worker lives."""
-    WorkerBeat.objects.update_or_create(name=name, defaults={"seen_at": now(), "queues": queues})
+def beat(name: str, lanes: list[str], can: Mapping[str, Any] | None = None) -> None:
+    """Notes that a worker lives, which lanes it serves and what it can encode with; forgets those long gone."""
+    WorkerBeat.objects.update_or_create(name=name, defaults={"seen_at": now(), "queues": lanes, "can": dict(can or {})})
+    WorkerBeat.objects.filter(seen_at__lt=now() - REMEMBERED).delete()
+
+
+def leave(name: str) -> None:
+    """Notes that a worker has stopped, so that no work is meant for it from now on."""
+    WorkerBeat.objects.filter(name=name).delete()
+
+
+def move_to_card(job: Job) -> None:
+    """Raises `Moved` when a worker with a graphics card has come that should go on with this job."""
+    if routing.cards_alive("bulk", job.params.get("needs", "")):
+        raise Moved
 
 
 def tell(job: Job) -> None:

@@ -35,6 +35,15 @@ def require_member(
     return member
 
 
+def require_staff(user: User | AnonymousUser | Any) -> User:
+    """The user, who is an administrator of this server. Raises `auth.required`, `auth.forbidden`."""
+    if not isinstance(user, User):
+        raise AuthRequired()
+    if not user.is_staff:
+        raise Forbidden("Only administrators of this server may see this. Ask one of them.")
+    return user
+
+
 def not_found(noun: str) -> NotFound:
     """The one answer for "does not exist" and "not yours"."""
     return NotFound(

@@ -15,6 +15,7 @@ class Encoder(Protocol):
     """Whatever turns pixels into an embedding of its model."""
 
     model: InstalledModel
+    batch: int  # windows that it likes to be given together
 
     def encode(self, pixels: npt.NDArray[np.uint8]) -> Embedding:
         """The embedding of uint8 RGB pixels of shape (H, W, 3), H and W at most the model's input size."""
@@ -24,11 +25,17 @@ class Encoder(Protocol):
 
 
 class OnnxEncoder:
-    """The exported image encoder of a SAM 2.1 model; one session, to be used from one thread at a time."""
+    """The exported image encoder of a SAM 2.1 model; one session, to be used from one thread at a time.
 
-    def __init__(self, model: InstalledModel, threads: int = 1) -> None:
+    `on_card` runs it on an NVIDIA card, where the runtime has that.
+    """
+
+    batch = 1
+
+    def __init__(self, model: InstalledModel, threads: int = 1, *, on_card: bool = False) -> None:
+        """Raises `ModelError`, also where the runtime would go on without the card that was asked for."""
         self.model = model
-        self._session = open_session(model.encoder, threads, ENCODER_INPUTS, FEATURES)
+        self._session = open_session(model.encoder, threads, ENCODER_INPUTS, FEATURES, on_card=on_card)
 
     def encode(self, pixels: npt.NDArray[np.uint8]) -> Embedding:
         """See `Encoder.encode`. Smaller windows are padded at the right and below. Raises `ValueError`."""

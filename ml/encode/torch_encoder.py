@@ -24,7 +24,14 @@ class TorchEncoder:
     """
 
     def __init__(
-        self, model: InstalledModel, device: str = "cpu", *, threads: int = 0, exact: bool = False, batch: int = 0
+        self,
+        model: InstalledModel,
+        device: str = "cpu",
+        *,
+        threads: int = 0,
+        exact: bool = False,
+        batch: int = 0,
+        compiled: bool = False,
     ) -> None:
         """`device` is `cpu`, `cuda` or `cuda:N`. Raises `ModelError` where it is not there."""
         self.model, self.device = model, torch.device(device)
@@ -36,7 +43,7 @@ class TorchEncoder:
         self.half = not exact and (on_card or has_bfloat16())
         self.batch = batch or (BATCH if on_card else 1)
         encoder = ImageEncoder(load_installed(model)).eval().to(self.device)
-        self._encode: Any = torch.compile(encoder, dynamic=False) if on_card else encoder
+        self._encode: Any = torch.compile(encoder, dynamic=False) if compiled else encoder
         self._mean = torch.tensor(model.mean, device=self.device).reshape(1, 3, 1, 1)
         self._std = torch.tensor(model.std, device=self.device).reshape(1, 3, 1, 1)
 

@@ -71,11 +71,17 @@ PREPARED_DECODER_INPUTS: Shapes = {**PREPARED, **PROMPTS}  # of a decoder that t
 
 
 def open_session(
-    file: ModelFile, threads: int, inputs: Shapes, outputs: Shapes, optional: Shapes | None = None
+    file: ModelFile,
+    threads: int,
+    inputs: Shapes,
+    outputs: Shapes,
+    optional: Shapes | None = None,
+    *,
+    on_card: bool = False,
 ) -> onnxruntime.InferenceSession:
-    """A CPU session over one self-contained file. Raises `ModelError` for any other file.
+    """A session over one self-contained file. Raises `ModelError` for any other file.
 
-    `optional` are inputs that it may ask for besides.
+    `optional` are inputs that it may ask for besides; `on_card` asks for an NVIDIA card, and for nothing else.
     The file is given to the runtime as bytes, without its place: weights in files beside it (external data, a way
     to read any file of the machine) cannot be found and are refused.
     """
@@ -95,9 +101,12 @@ def open_session(
     if EXTERNAL.search(content):
         raise ModelError(f"{path.name} keeps its weights in other files. Export it as one file and install it again.")
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        providers = ["CUDAExecutionProvider"] if on_card else []
+        session = onnxruntime.InferenceSession(content, options, providers=[*providers, "CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions have no common base
         raise ModelError(f"{path.name} is not a model that can be run. Install it again.") from error
+    if on_card and "CUDAExecutionProvider" not in session.get_providers():  # it only warns
+        raise ModelError("ONNX Runtime could not use the graphics card: its CUDA libraries or the driver do not fit.")
     _expect(path, "input", inputs, session.get_inputs())
     _expect(path, "output", outputs, session.get_outputs())
     unknown = {node.name for node in session.get_inputs()} - {*inputs, *(optional or {})}

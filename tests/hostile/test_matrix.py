@@ -22,7 +22,7 @@ from tests.support.worlds import World, make_world, new_annotation
 pytestmark = pytest.mark.django_db(transaction=True)
 
 GUARD = {"version": 1, "edit_id": "6f0b8f4e-3d7c-4f0e-9a55-6a3f6c9f8a01"}
-OWNER, ANNOTATOR, VIEWER, USER, PUBLIC = "owner", "annotator", "viewer", "user", "public"
+OWNER, ANNOTATOR, VIEWER, USER, PUBLIC, ADMIN = "owner", "annotator", "viewer", "user", "public", "administrator"
 PROJECT = "api/projects/<uuid:project_id>"
 RASTER = "api/rasters/<uuid:raster_id>"
 ANNOTATION = "api/annotations/<uuid:annotation_id>"
@@ -38,6 +38,7 @@ ACCESS: dict[str, Access] = {
     "get api/tokens": Access(USER),
     "post api/tokens": Access(USER, {"name": "t"}),
     "delete api/tokens/<uuid:token_id>": Access(USER),
+    "get api/workers": Access(ADMIN),
     "get api/projects": Access(USER),
     "post api/projects": Access(USER, {"name": "mine"}),
     f"get {PROJECT}": Access(VIEWER),
@@ -130,7 +131,7 @@ def test_a_member_of_another_project_finds_nothing_here() -> None:
     client.force_login(world.stranger)
     assert client.get(f"/api/projects/{world.foreign_project.id}").status_code == 200
 
-    inside = [name for name, access in ACCESS.items() if access.least not in (PUBLIC, USER)]
+    inside = [name for name, access in ACCESS.items() if access.least not in (PUBLIC, USER, ADMIN)]
     answers = {name: _ask(client, name, world, ids) for name in inside}
 
     assert {name: answer for name, answer in answers.items() if answer[0] != 404} == {}
@@ -144,7 +145,7 @@ def test_a_viewer_reads_everything_and_changes_nothing() -> None:
     client = Client()
     client.force_login(world.viewer)
 
-    higher = [name for name, access in ACCESS.items() if access.least in (OWNER, ANNOTATOR)]
+    higher = [name for name, access in ACCESS.items() if access.least in (OWNER, ANNOTATOR, ADMIN)]
     refused = {name: _ask(client, name, world, ids) for name in higher}
     assert {name: answer for name, answer in refused.items() if answer != (403, "auth.forbidden")} == {}
     assert _everything(world) == before

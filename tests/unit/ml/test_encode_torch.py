@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,8 +86,41 @@ def test_the_encoder_is_chosen_by_its_name(small: InstalledModel, model: Install
 
 
 def test_a_name_that_is_none_is_refused(model: InstalledModel) -> None:
-    with pytest.raises(ModelError, match=r"no encoder 'tpu'.*onnx, torch-cpu, torch-cuda, auto"):
+    with pytest.raises(ModelError, match=r"no encoder 'tpu'.*onnx, onnx-cuda, torch-cpu, torch-cuda, auto"):
         open_encoder(model, "tpu")
+
+
+def test_the_runtime_for_cards_is_asked_for_by_name_and_not_silently_replaced(model: InstalledModel) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("there is ONNX Runtime for NVIDIA cards")
+    with pytest.raises(ModelError, match=r"onnx-cuda needs a card and ONNX Runtime for NVIDIA cards"):
+        open_encoder(model, "onnx-cuda")
+
+
+def test_what_was_asked_for_and_cannot_be_is_said_and_onnx_goes_on(model: InstalledModel) -> None:
+    found = choice.look("tpu", [model])
+
+    assert (found.encoder, found.models, found.card_models) == ("onnx", (model.name,), ())
+    assert found.why.startswith("There is no encoder 'tpu'.")
+    assert choice.choice_for(model, found) == "onnx"
+
+
+def test_a_model_without_weights_is_not_meant_for_a_card_that_needs_them(
+    model: InstalledModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_weights = replace(model, name="whole", weights=model.encoder)
+    monkeypatch.setattr(choice, "has_card", lambda: True)
+    monkeypatch.setattr(choice, "_has_torch", lambda: True)
+    monkeypatch.setattr(choice, "_card", lambda _: ("A card", 24_000 * 2**20))
+
+    found = choice.look("auto", [model, with_weights])
+
+    assert (found.encoder, found.card, found.memory_mb) == ("torch-cuda", "A card", 24_000)
+    assert (found.models, found.card_models) == ((model.name, "whole"), ("whole",))
+    assert choice.choice_for(with_weights, found) == "torch-cuda"
+    assert choice.choice_for(model, found) == "onnx"
 
 
 def test_without_torch_or_a_card_auto_is_onnx_and_the_others_say_what_they_need(
