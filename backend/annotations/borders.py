@@ -16,7 +16,7 @@ from backend.annotations.policies import require_may_edit
 from backend.core.errors import Forbidden, Invalid, TooLarge
 from backend.projects.models import LabelClass, Member
 from backend.projects.policies import not_found
-from ml.vectorize.borders import fitted, with_nodes
+from ml.vectorize.neighbours import fitted, with_nodes
 
 MOST_NEIGHBOURS = 200
 METRES_PER_DEGREE = 111_320.0  # of latitude

@@ -6,7 +6,7 @@ import shapely
 from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from ml.vectorize.borders import fitted, with_nodes
+from ml.vectorize.neighbours import fitted, with_nodes
 
 FIELD = box(0, 0, 100, 100)
 
