@@ -22,7 +22,7 @@ from backend.live.threads import in_database
 from backend.projects.policies import not_found
 from backend.rasters.models import Raster
 from backend.segmentation import services as segmentation
-from backend.segmentation.services import Memory, NotEncodedError, Prompts, Suggestion
+from backend.segmentation.services import Memory, NotEncodedError, Prompts, StoppedError, Suggestion
 from ml.windows import Window
 
 log = logging.getLogger(__name__)
@@ -88,16 +88,18 @@ class Conversation:
         try:
             raster = await self._raster(message.raster)
             suggestion = await pool().run(
-                self.user_id, Kind.HOVER, lambda: segmentation.suggest(raster, _prompts(message), best_only=True)
+                self.user_id,
+                Kind.HOVER,
+                lambda stop: segmentation.suggest(raster, _prompts(message), hover=True, stop=stop),
             )
             self._say(_suggestion_json(message, suggestion, began))
-        except (EdgewiseError, NotEncodedError):
-            return  # a preview that cannot be had is no preview
+        except (EdgewiseError, NotEncodedError, StoppedError):
+            return  # a preview that cannot be had at once is no preview
         except Exception:
             log.exception("A hover could not be answered")
 
     async def _suggest(self, message: PromptSubmit) -> Suggestion | None:
-        """The suggestion, after its window is encoded if need be; None when newer prompts have come."""
+        """The suggestion, after its window is encoded if need be; None when newer prompts have come meanwhile."""
         raster = await self._raster(message.raster)
         previous = self._memories.get(message.draft) if message.feedback else None
         began = time.monotonic()
@@ -107,8 +109,16 @@ class Conversation:
                 return await pool().run(
                     self.user_id,
                     Kind.CLICK,
-                    lambda: segmentation.suggest(raster, _prompts(message), previous, wanted=message.candidate),
+                    lambda stop: segmentation.suggest(
+                        raster,
+                        _prompts(message),
+                        previous,
+                        wanted=message.candidate,
+                        stop=lambda: self._clicks.superseded or stop(),
+                    ),
                 )
+            except StoppedError:
+                return None
             except NotEncodedError as missing:
                 if self._clicks.superseded:
                     return None
@@ -194,7 +204,7 @@ def _reply(kind: str, message: PromptSubmit) -> dict[str, Any]:
 
 
 def _prompts(message: PromptSubmit) -> Prompts:
-    return Prompts(message.points, message.box, message.label_class)
+    return Prompts(message.points, message.box, message.label_class, message.view_m)
 
 
 def _suggestion_json(message: PromptSubmit, suggestion: Suggestion, began: float) -> dict[str, Any]:
@@ -212,6 +222,8 @@ def _suggestion_json(message: PromptSubmit, suggestion: Suggestion, began: float
     }
     if suggestion.instead_of:
         said["model"]["instead_of"] = suggestion.instead_of
+    if suggestion.field:
+        said["field"] = suggestion.field
     if suggestion.hint:
         said["hint"] = suggestion.hint
     return said

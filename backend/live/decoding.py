@@ -1,4 +1,4 @@
-"""Runs decodes on a few threads: clicks before hovers, and users in turn, whatever one of them sends."""
+"""Runs decodes on a few threads: clicks before hovers, users in turn, and nothing that nobody waits for."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 T = TypeVar("T")
+Stop = Callable[[], bool]
 
 
 class Kind(IntEnum):
@@ -25,7 +26,7 @@ class Kind(IntEnum):
 @dataclass(frozen=True, eq=False)
 class _Turn:
     kind: Kind
-    work: Callable[[], Any]
+    work: Callable[[Stop], Any]
     future: asyncio.Future[Any]
 
 
@@ -42,8 +43,12 @@ class DecodePool:
         self._running = dict.fromkeys(Kind, 0)
         self._most = {Kind.CLICK: threads, Kind.HOVER: max(1, threads - 1)}
 
-    async def run(self, owner: Hashable, kind: Kind, work: Callable[[], T]) -> T:
-        """The result of `work`, done on a thread when its turn comes; what is cancelled while it waits never runs."""
+    async def run(self, owner: Hashable, kind: Kind, work: Callable[[Stop], T]) -> T:
+        """The result of `work`, done on a thread when its turn comes; what is cancelled while it waits never runs.
+
+        `work` gets a function that it asks before each of its stages: whether nobody waits for it any more, or, for a
+        hover, whether a click waits for its thread.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting[kind].setdefault(owner, deque()).append(_Turn(kind, work, future))
         self._start_more()
@@ -52,8 +57,13 @@ class DecodePool:
     def _start_more(self) -> None:
         while (turn := self._next()) is not None:
             self._running[turn.kind] += 1
-            done = asyncio.get_running_loop().run_in_executor(self._executor, _then_close, turn.work)
+            stop = partial(self._is_idle, turn)
+            done = asyncio.get_running_loop().run_in_executor(self._executor, _then_close, turn.work, stop)
             done.add_done_callback(partial(self._finished, turn))
+
+    def _is_idle(self, turn: _Turn) -> bool:
+        """Whether a turn that runs had better end; called on its thread."""
+        return turn.future.cancelled() or (turn.kind is Kind.HOVER and bool(self._waiting[Kind.CLICK]))
 
     def _next(self) -> _Turn | None:
         for kind in Kind:
@@ -78,9 +88,9 @@ class DecodePool:
         self._start_more()
 
 
-def _then_close(work: Callable[[], T]) -> T:
+def _then_close(work: Callable[[Stop], T], stop: Stop) -> T:
     try:
-        return work()
+        return work(stop)
     finally:
         connection.close()  # back to the pool: these threads live on
 

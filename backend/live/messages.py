@@ -12,6 +12,7 @@ from backend.projects.models import Role
 
 MAX_BYTES = 64 * 1024
 MAX_POINTS = 100
+MAX_METRES = 50_000_000  # nobody sees more of the Earth
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class PromptSubmit:
     feedback: bool
     candidate: int | None = None
     label_class: UUID | None = None
+    view_m: float | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def _read_prompt(said: Mapping[str, Any]) -> PromptSubmit:
         feedback=_flag(said.get("feedback", False)),
         candidate=_candidate(said.get("candidate")),
         label_class=None if said.get("label_class") is None else _uuid(said["label_class"]),
+        view_m=None if said.get("view_m") is None else _length(said["view_m"]),
     )
 
 
@@ -154,6 +157,13 @@ def _number(said: Any) -> float:
     return float(said)
 
 
+def _length(said: Any) -> float:
+    metres = _number(said)
+    if not 0 < metres <= MAX_METRES:
+        raise ValueError("a length is above 0 and on the Earth")
+    return metres
+
+
 def _candidate(said: Any) -> int | None:
     if said is None:
         return None
@@ -180,7 +190,9 @@ def _invalid(message: str) -> Invalid:
 
 CLIENT_MESSAGES: dict[str, Kind] = {
     "prompt.submit": Kind(
-        frozenset({"promptSeq", "draft", "raster", "points", "box", "hover", "feedback", "candidate", "label_class"}),
+        frozenset(
+            {"promptSeq", "draft", "raster", "points", "box", "hover", "feedback", "candidate", "label_class", "view_m"}
+        ),
         _read_prompt,
         Role.ANNOTATOR,
     ),

@@ -1,15 +1,16 @@
 """Decodes prompts over an embedding on the processor through ONNX Runtime."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ml.decode.fields import Seen
 from ml.decode.prepared import WHOLE, Field, Prepared, PreparedCache
 from ml.decode.prompts import Candidate, PromptSet, rank_candidates
 from ml.embeddings.features import SHAPES, Embedding
-from ml.models.installed import InstalledModel, ModelFile
+from ml.models.installed import INT8, InstalledModel, ModelFile
 from ml.models.sessions import (
     DECODER_INPUTS,
     DECODER_OUTPUTS,
@@ -31,10 +32,27 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """The candidates, best first, and the object score logit (above 0: something is there)."""
+    """The candidates, best first, and the object score logit (above 0: something is there).
+
+    Their logits cover `field`, which was decoded after a smaller one had proved too small `grown` times.
+    """
 
     candidates: tuple[Candidate, ...]
     object_score: float
+    field: Field = WHOLE
+    grown: int = 0
+
+    def of(self, index: int | None) -> Candidate:
+        """The candidate of an output index, or the first where that one is not offered."""
+        return next((one for one in self.candidates if one.index == index), self.candidates[0])
+
+    def is_cut(self, index: int | None) -> bool:
+        """Whether the candidate of an output index goes on beyond the field."""
+        return Seen(self.of(index).logits, self.field).is_cut()
+
+    def only(self, index: int | None) -> "Decoded":
+        """The same with that candidate alone."""
+        return replace(self, candidates=(self.of(index),))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,19 +81,28 @@ class OnnxDecoder:
             self._origin = {name: ORIGIN for name in FIELD_ORIGIN if name in asked}
             self._prepared = None
         else:
-            self._session = open_session(model.decoder, threads, PREPARED_DECODER_INPUTS, DECODER_OUTPUTS)
+            file = model.decoder_int8 if model.precision == INT8 and model.decoder_int8 else model.decoder
+            self._session = open_session(file, threads, PREPARED_DECODER_INPUTS, DECODER_OUTPUTS)
             self._prepared = PreparedCache(_preparing(model.prepare, threads), KEPT)
         told = {node.name for node in self._session.get_outputs()}
         self._outputs = [name for name in (*DECODER_OUTPUTS, *MASK_TOKENS) if name in told]
 
     def decode(
-        self, embedding: Embedding, prompts: PromptSet, previous: npt.NDArray[np.float32] | None = None
+        self, embedding: Embedding, prompts: PromptSet, previous: Floats | None = None, field: Field = WHOLE
     ) -> Decoded:
-        """Masks for the prompts; `previous` (256, 256) are the logits of this object's last answer."""
+        """Masks for the prompts over a field; `previous` (4 rows, 4 cols) are the logits of this object's last answer.
+
+        Raises `ValueError` for a field of a model that decodes whole windows only.
+        """
         coordinates, labels = prompts.tokens()
-        answers = self.answer(embedding, coordinates, labels, None if previous is None else previous[None, None])
+        answers = self.answer(embedding, coordinates, labels, None if previous is None else previous[None, None], field)
         ranked = rank_candidates(answers.masks[0], answers.scores[0], self.model.candidate_rule, prompts)
-        return Decoded(ranked, float(answers.present[0, 0]))
+        return Decoded(ranked, float(answers.present[0, 0]), field)
+
+    def prepare(self, embedding: Embedding) -> None:
+        """Makes what every prompt on this embedding needs, where that is not made yet; `decode` does so by itself."""
+        if self._prepared is not None:
+            self._prepared.prepare(embedding)
 
     def answer(
         self,
@@ -105,7 +132,7 @@ class OnnxDecoder:
 
     def _features(self, embedding: Embedding, field: Field) -> dict[str, Any]:
         if self._prepared is not None:
-            return self._prepared.of(embedding).inputs(field)
+            return self._prepared.inputs(embedding, field)
         if field != WHOLE:
             raise ValueError(f"{self.model.name} decodes whole windows only: it has no file `prepare`")
         return {**{name: getattr(embedding, name) for name in SHAPES}, **self._origin}

@@ -68,27 +68,40 @@ def _cut(array: npt.NDArray[np.float32], field: Field, axis: int) -> npt.NDArray
 
 
 class PreparedCache:
-    """Keeps what was made of the latest embeddings, 22 MiB each; each is made once, also for many who ask at once."""
+    """Keeps what was made of the latest embeddings, 22 MiB each, and of each the last field.
+
+    Each is made once, also for many who ask at once.
+    """
 
     def __init__(self, make: Callable[[Embedding], Prepared], kept: int) -> None:
         self._make, self._kept = make, kept
         self._entries: OrderedDict[Embedding, _Entry] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, embedding: Embedding) -> Prepared:
-        """What was made of this very embedding."""
+    def prepare(self, embedding: Embedding) -> None:
+        """Makes what is made of this very embedding, unless it is kept."""
+        with (entry := self._entry(embedding)).lock:
+            entry.made = entry.made or self._make(embedding)
+
+    def inputs(self, embedding: Embedding, field: Field = WHOLE) -> dict[str, npt.NDArray[np.float32]]:
+        """The decoder's inputs for a field of this very embedding; the field that was last asked for stays cut."""
+        with (entry := self._entry(embedding)).lock:
+            entry.made = entry.made or self._make(embedding)
+            if entry.cut is None or entry.cut[0] != field:
+                entry.cut = field, entry.made.inputs(field)
+            return entry.cut[1]
+
+    def _entry(self, embedding: Embedding) -> "_Entry":
         with self._lock:
             entry = self._entries.setdefault(embedding, _Entry())
             self._entries.move_to_end(embedding)
             while len(self._entries) > self._kept:
                 self._entries.popitem(last=False)
-        with entry.lock:
-            if entry.made is None:
-                entry.made = self._make(embedding)
-            return entry.made
+        return entry
 
 
 class _Entry:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.made: Prepared | None = None
+        self.cut: tuple[Field, dict[str, npt.NDArray[np.float32]]] | None = None

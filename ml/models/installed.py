@@ -14,7 +14,14 @@ from typing import Any
 MANIFEST = "model.json"
 MAX_MANIFEST_BYTES = 64 * 1024
 INPUT_SIZE = 1024  # of every SAM 2.1 model
-OTHER_FILES = ("weights", "memory_encoder", "memory_attention")  # what a model may have and a click does not need
+WHOLE_SIDE = 64  # tokens of a whole window a side
+FP32, INT8 = "fp32", "int8"
+OTHER_FILES = (
+    "weights",
+    "memory_encoder",
+    "memory_attention",
+    "decoder_int8",
+)  # what a model may have and a click does not need
 
 
 class ModelError(ValueError):
@@ -46,7 +53,10 @@ class InstalledModel:
 
     `sha256` stands for all that an answer depends on: the files and the normalisation. `mean` and `std` are for RGB
     in 0..1. With `prepare`, the decoder takes what that file makes of the features once an image. `weights`
-    (safetensors) and the two memory files are checked when they are opened, not before.
+    (safetensors) and the two memory files are checked when they are opened, not before. So is `decoder_int8`, which
+    answers in the decoder's stead where `precision` says so. `fields` are the sides in tokens of the parts of a window
+    that may be decoded alone, rising, the whole window's last; the manifest's part `decode` names what was measured
+    to agree with the whole window in full precision (`ml.quality.agreement`).
     """
 
     name: str
@@ -63,6 +73,9 @@ class InstalledModel:
     memory_encoder: ModelFile | None = None
     memory_attention: ModelFile | None = None
     architecture: str = ""
+    decoder_int8: ModelFile | None = None
+    fields: tuple[int, ...] = (WHOLE_SIDE,)
+    precision: str = FP32
 
 
 def installed_models(folders: Iterable[Path]) -> list[InstalledModel]:
@@ -120,7 +133,9 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
         said = _read(manifest)
         encoder, decoder = (_checked(folder, said["files"][part]) for part in ("encoder", "decoder"))
         prepare = _checked(folder, said["files"]["prepare"]) if "prepare" in said["files"] else None
-        others = {part: _named(folder, said["files"][part]) for part in OTHER_FILES if part in said["files"]}
+        others: dict[str, Any] = {
+            part: _named(folder, said["files"][part]) for part in OTHER_FILES if part in said["files"]
+        }
         size = int(said["input_size"])
         mean, std = _three(said["mean"]), _three(said["std"])
         if size != INPUT_SIZE or min(std) <= 0:
@@ -139,13 +154,25 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
             prepare=prepare,
             architecture=str(said.get("architecture", "")),
             **others,
+            **_decoding(said.get("decode", {}), prepare is not None, "decoder_int8" in others),
         )
     except ModelError as error:
         return error
     except KeyError as error:
         return ModelError(f"{manifest.name} of {folder.name} does not say {error}. Install it again.")
-    except (OSError, TypeError, ValueError) as error:
+    except (AttributeError, OSError, TypeError, ValueError) as error:
         return ModelError(f"{manifest.name} of {folder.name} is not right: {error}. Install it again.")
+
+
+def _decoding(said: dict[str, Any], prepared: bool, has_int8: bool) -> dict[str, Any]:
+    """The fields and the precision that a manifest allows; whole windows in full precision where it says nothing."""
+    fields = tuple(int(side) for side in said.get("fields", [WHOLE_SIDE]))
+    if fields != tuple(sorted({*fields, WHOLE_SIDE})) or not 8 <= fields[0] <= fields[-1] == WHOLE_SIDE:
+        raise ValueError(f"fields rise to {WHOLE_SIDE}, the whole window")
+    precision = said.get("precision", FP32)
+    if precision not in (FP32, INT8) or (precision == INT8 and not has_int8):
+        raise ValueError(f"precision is {FP32}, or {INT8} beside a file decoder_int8")
+    return {"fields": fields if prepared else (WHOLE_SIDE,), "precision": precision}
 
 
 def _three(said: Any) -> tuple[float, float, float]:

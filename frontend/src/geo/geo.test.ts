@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Geometry } from "./geometry";
 import { bboxOf, type LonLat } from "./lonlat";
 import { crossesItself } from "./crossing";
-import { areaOf, lengthOf } from "./measure";
+import { areaOf, lengthOf, shorterSideOf } from "./measure";
 import { decodeLine } from "./polyline";
 import {
   edgesOf,
@@ -230,6 +230,12 @@ describe("measuring", () => {
     ]);
     expect(north).toBeCloseTo(110_574.389, 2);
     expect(east).toBeCloseTo(111_319.491, 2);
+  });
+
+  it("has the shorter side of a view, and half the world at most", () => {
+    expect(shorterSideOf([7, 46, 7.01, 46.004])).toBeCloseTo(444.7, 0);
+    expect(shorterSideOf([7, 46, 7.001, 46.004])).toBeCloseTo(77.4, 0);
+    expect(shorterSideOf([-500, -1, 500, 1])).toBeCloseTo(221_149, -1);
   });
 
   it("of a ring comes back to its beginning, and its area does not depend on how it turns", () => {

@@ -98,6 +98,7 @@ export type ClientMessage =
       readonly feedback: boolean;
       readonly candidate?: number;
       readonly label_class?: string;
+      readonly view_m?: number;
     }
   | { readonly type: "prompt.clear"; readonly draft: string }
   | {

@@ -63,6 +63,16 @@ describe("the conversation about one object", () => {
     expect([sent, draft()]).toEqual([[], null]);
   });
 
+  it("says how far the user sees, where the map has said so", () => {
+    const { conversation, asked, store } = open();
+    conversation.addPoint([7, 46], 1);
+    const facts = { cursor: null, zoom: 18, metresPerPixel: 0.6, extent: [7, 46, 7.01, 46.004] } as const;
+    store.set({ facts });
+    conversation.addPoint([7, 46], 1);
+    conversation.hover([7, 46]);
+    expect(asked().map((message) => message.view_m)).toEqual([undefined, 445]);
+  });
+
   it("shows the answer to its newest prompts and drops stale ones", () => {
     const { conversation, draft } = open();
     conversation.addPoint([7, 46], 1);

@@ -1,6 +1,7 @@
 /** The click conversation: prompts in, the newest answer out; nothing is lost with the connection. */
 import type { Geometry } from "../geo/geometry";
 import type { Bbox, LonLat } from "../geo/lonlat";
+import { shorterSideOf } from "../geo/measure";
 import { decodeLine } from "../geo/polyline";
 import { newId } from "../model/ids";
 import type { ClientMessage, PromptPoint, ServerMessage, SuggestionMessage } from "../protocol/socket";
@@ -225,6 +226,8 @@ export class Conversation {
     hover: boolean,
   ): Extract<ClientMessage, { type: "prompt.submit" }> {
     const labelClass = classFor(this.store.get(), "polygon");
+    const { facts } = this.store.get();
+    const view = facts === null ? 0 : Number(shorterSideOf(facts.extent).toPrecision(3));
     return {
       type: "prompt.submit",
       promptSeq,
@@ -235,6 +238,7 @@ export class Conversation {
       hover,
       feedback: true,
       ...(labelClass === null ? {} : { label_class: labelClass.id }),
+      ...(view > 0 ? { view_m: view } : {}),
     };
   }
 }

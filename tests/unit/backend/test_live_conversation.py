@@ -15,7 +15,7 @@ from backend.live import conversation
 from backend.live.conversation import Conversation
 from backend.live.hub import hub
 from backend.live.messages import PromptSubmit
-from backend.segmentation.services import NotEncodedError, Suggestion
+from backend.segmentation.services import NotEncodedError, StoppedError, Suggestion
 from ml.windows import Window
 
 RASTER, WINDOW = uuid4(), Window(0, 0, 1024)
@@ -36,6 +36,7 @@ class Suggester:
         self.began: list[tuple[float, ...]] = []
         self.fed_back: list[Any] = []
         self.hold: threading.Event | None = None
+        self.stopped: list[float] = []
 
     def suggest(self, raster: Any, prompts: Any, previous: Any = None, **options: Any) -> Suggestion:
         """Answers with a memory that is named after its first point."""
@@ -43,6 +44,9 @@ class Suggester:
         self.fed_back.append(previous)
         if self.hold is not None:
             assert self.hold.wait(10)
+        if options["stop"]():
+            self.stopped.append(prompts.points[0][0])
+            raise StoppedError
         if self.error is not None:
             raise self.error
         if not self.encoded:
@@ -223,6 +227,43 @@ async def test_a_stale_answer_is_not_given_and_a_stale_click_does_not_wait(sugge
     await talk.until(lambda: talk.said)
     assert talk.kinds()[0] == ("suggestion" if encoded else "suggestion.pending", 3)
     assert [began[0] for began in suggester.began] == [1.0, 3.0]
+
+
+async def test_a_newer_click_stops_the_older_one_before_its_next_stage(suggester: Suggester) -> None:
+    talk = Talk(suggester)
+    suggester.hold = threading.Event()
+    talk.ask(1)
+    await talk.until(lambda: suggester.began)
+    talk.ask(2)
+    suggester.hold.set()
+    await talk.answered()
+    assert (suggester.stopped, talk.kinds()) == ([1.0], [("suggestion", 2)])
+
+
+async def test_a_newer_hover_lets_the_older_one_end_so_that_there_is_always_one_to_see(suggester: Suggester) -> None:
+    talk = Talk(suggester)
+    suggester.hold = threading.Event()
+    talk.ask(1, hover=True)
+    await talk.until(lambda: suggester.began)
+    talk.ask(2, hover=True)
+    suggester.hold.set()
+    await talk.until(lambda: len(talk.said) == 2)
+    assert (suggester.stopped, talk.kinds()) == ([], [("suggestion", 1), ("suggestion", 2)])
+
+
+@pytest.mark.parametrize("hover", [False, True])
+async def test_the_work_of_a_socket_that_has_closed_stops_before_its_next_stage(
+    suggester: Suggester, hover: bool
+) -> None:
+    talk = Talk(suggester)
+    suggester.hold = threading.Event()
+    talk.ask(1, hover=hover)
+    await talk.until(lambda: suggester.began)
+    talk.conversation.end()
+    await asyncio.sleep(0.02)
+    suggester.hold.set()
+    await talk.until(lambda: suggester.stopped)
+    assert (suggester.stopped, talk.said) == ([1.0], [])
 
 
 async def test_the_mask_before_is_fed_back_to_the_same_draft_only_and_only_if_asked(suggester: Suggester) -> None:

@@ -44,10 +44,10 @@ def test_every_kind_of_message_has_an_example_here() -> None:
 
 
 def test_a_prompt_is_read_as_it_was_said() -> None:
-    read = parse(json.dumps({**PROMPT, "box": [1, 2, 3, 4], "candidate": 2, "label_class": DRAFT}))
+    read = parse(json.dumps({**PROMPT, "box": [1, 2, 3, 4], "candidate": 2, "label_class": DRAFT, "view_m": 300}))
 
     assert read == PromptSubmit(
-        3, UUID(DRAFT), UUID(RASTER), ((10.5, 50.0, 1),), (1.0, 2.0, 3.0, 4.0), False, True, 2, UUID(DRAFT)
+        3, UUID(DRAFT), UUID(RASTER), ((10.5, 50.0, 1),), (1.0, 2.0, 3.0, 4.0), False, True, 2, UUID(DRAFT), 300.0
     )
 
 
@@ -87,6 +87,7 @@ def test_what_is_not_a_message_is_refused(said: str) -> None:
         {"box": [1, 2, 3, 91]}, {"box": [1, 2, 1, 4]}, {"box": "1234"}, {"box": {"w": 1}}, {"box": [1, 2, 3, None]},
         {"hover": 1}, {"hover": None}, {"feedback": "yes"}, {"candidate": 4}, {"candidate": -1}, {"candidate": True},
         {"candidate": 1.0}, {"candidate": [1]}, {"label_class": "x"}, {"label_class": 1},
+        {"view_m": 0}, {"view_m": -1}, {"view_m": 1e9}, {"view_m": True}, {"view_m": "9"}, {"view_m": [1]},
         {"user": "somebody"}, {"__class__": "x"},
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from backend.live.access import own_origin
-from backend.live.decoding import DecodePool, Kind
+from backend.live.decoding import DecodePool, Kind, Stop
 from backend.live.limits import Bucket, Buckets
 from backend.live.outbox import Outbox
 from backend.live.presence import DEAD_SECONDS, Elsewhere
@@ -160,11 +160,12 @@ class Desk:
         self.began: list[str] = []
         self.locks: dict[str, threading.Event] = {}
         self.tasks: dict[str, asyncio.Task[str]] = {}
+        self.stops: dict[str, Stop] = {}
 
     async def ask(self, name: str, kind: Kind = Kind.CLICK) -> None:
         """Asks for the decode `name`; its first letter is its user."""
         self.locks[name] = threading.Event()
-        self.tasks[name] = asyncio.create_task(self.pool.run(name[0], kind, lambda: self._work(name)))
+        self.tasks[name] = asyncio.create_task(self.pool.run(name[0], kind, lambda stop: self._work(name, stop)))
         await asyncio.sleep(0.02)
 
     async def end(self, name: str) -> str:
@@ -174,8 +175,9 @@ class Desk:
         await asyncio.sleep(0.02)
         return result
 
-    def _work(self, name: str) -> str:
+    def _work(self, name: str, stop: Stop) -> str:
         self.began.append(name)
+        self.stops[name] = stop
         assert self.locks[name].wait(10)
         return name.upper()
 
@@ -223,15 +225,44 @@ async def test_what_is_cancelled_while_it_waits_never_runs_and_a_cancelled_runni
 
 
 @pytest.mark.django_db
+async def test_a_running_decode_is_told_when_nobody_waits_for_it_any_more() -> None:
+    desk = Desk(2)
+    await desk.ask("a1")
+    await desk.ask("b1")
+    assert [desk.stops["a1"](), desk.stops["b1"]()] == [False, False]
+
+    desk.tasks["a1"].cancel()
+    await asyncio.sleep(0.02)
+    assert [desk.stops["a1"](), desk.stops["b1"]()] == [True, False]
+    desk.locks["a1"].set()
+    assert await desk.end("b1") == "B1"
+
+
+@pytest.mark.django_db
+async def test_a_hover_under_way_makes_room_for_a_click_that_waits_and_a_click_does_not() -> None:
+    desk = Desk(2)
+    await desk.ask("a1", Kind.HOVER)
+    await desk.ask("b1", Kind.CLICK)
+    assert [desk.stops["a1"](), desk.stops["b1"]()] == [False, False], "the click has a thread of its own"
+
+    await desk.ask("c1", Kind.CLICK)
+    assert [desk.stops["a1"](), desk.stops["b1"]()] == [True, False]
+    await desk.end("a1")
+    assert desk.began == ["a1", "b1", "c1"]
+    await desk.end("b1")
+    await desk.end("c1")
+
+
+@pytest.mark.django_db
 async def test_an_error_of_the_decode_reaches_who_asked_and_the_pool_goes_on() -> None:
     pool = DecodePool(1)
 
-    def fail() -> None:
+    def fail(_: Stop) -> None:
         raise LookupError("no window")
 
     with pytest.raises(LookupError, match="no window"):
         await pool.run("a", Kind.CLICK, fail)
-    assert await pool.run("a", Kind.CLICK, lambda: 7) == 7
+    assert await pool.run("a", Kind.CLICK, lambda _: 7) == 7
 
 
 async def test_many_who_wait_for_a_window_ask_once_and_hear_together() -> None:

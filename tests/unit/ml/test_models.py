@@ -117,6 +117,34 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
         load_model(folder)
 
 
+def test_fields_and_precision_are_those_that_the_manifest_has_measured(tmp_path: Path) -> None:
+    plain = load_model(install(tmp_path / "plain", decode={"fields": [16, 64]}))
+    assert (plain.fields, plain.precision) == ((64,), "fp32"), "one file decodes whole windows"
+    assert load_model(with_prepare(tmp_path / "silent")).fields == (64,)
+    assert load_model(with_prepare(tmp_path / "told", decode={"fields": [16, 32, 64]})).fields == (16, 32, 64)
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        {"fields": []}, {"fields": [16, 32]}, {"fields": [32, 16, 64]}, {"fields": [16, 16, 64]}, {"fields": [1, 64]},
+        {"fields": ["x", 64]}, {"fields": 64}, {"precision": "int4"}, {"precision": "int8"}, [], 7,
+    ],
+)  # fmt: skip
+def test_fields_or_a_precision_that_cannot_be_are_refused(tmp_path: Path, decode: Any) -> None:
+    with pytest.raises(ModelError, match="is not right"):
+        load_model(with_prepare(tmp_path / "m", decode=decode))
+
+
+def with_prepare(folder: Path, **changes: Any) -> Path:
+    """A model whose decoder has two files."""
+    install(folder)
+    (folder / "prepare.onnx").write_bytes((folder / "decoder.onnx").read_bytes())
+    files = json.loads((folder / "model.json").read_text())["files"]
+    files["prepare"] = {**files["decoder"], "path": "prepare.onnx"}
+    return install(folder, files=files, **changes)
+
+
 def test_a_file_that_changed_since_is_refused(tmp_path: Path) -> None:
     folder = install(tmp_path / "model")
     load_model(folder)

@@ -1,0 +1,143 @@
+"""Which part of a window is decoded: the rule that begins small around the prompts and grows while the mask is cut."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.decode.prepared import GRID, WHOLE, Field
+from ml.decode.prompts import PromptSet
+
+TOKEN = 16.0  # px of the model's frame a token
+SIDES = (16, 32, GRID)  # tokens a side that a model may be asked for
+MARGIN = 3.0  # tokens between the prompts and a field's side
+MASK_MARGIN = 2.0  # tokens between the last mask and a field's side
+BOX_ROOM = 1.5  # sides of a box that a field has at least: what lies around it tells where the object ends
+VIEW_SHARE = 0.25  # of the view's shorter side: people zoom until an object is large enough to be clicked, not larger
+SNAP = 4  # tokens: fields of neighbouring clicks are the same, so that they are cut once
+EDGE = 2  # cells of the logits from a field's side within which a mask may go on beyond it
+
+Floats = npt.NDArray[np.float32]
+Extent = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The logits (4 rows, 4 cols) of an answer over the field that it was decoded in."""
+
+    logits: Floats
+    field: Field = WHOLE
+
+    def over(self, field: Field) -> Floats:
+        """The logits over another field; what was not decoded is as far from the mask as the field's rim was."""
+        if field == self.field:
+            return self.logits
+        rim = np.concatenate([self.logits[0], self.logits[-1], self.logits[:, 0], self.logits[:, -1]])
+        beyond = min(float(rim.mean()), 0.0)
+        window = np.full((4 * GRID, 4 * GRID), beyond, np.float32)
+        window[_cells(self.field)] = self.logits
+        return np.ascontiguousarray(window[_cells(field)])
+
+    def extent(self) -> Extent | None:
+        """The bounds of the mask in the model's frame; None where there is no mask."""
+        inside = self.logits > 0
+        rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        if not len(rows):
+            return None
+        cell, left, top = TOKEN / 4, TOKEN * self.field.col, TOKEN * self.field.row
+        return (
+            float(left + cell * cols[0]),
+            float(top + cell * rows[0]),
+            float(left + cell * (cols[-1] + 1)),
+            float(top + cell * (rows[-1] + 1)),
+        )
+
+    def is_cut(self) -> bool:
+        """Whether the mask reaches a side of the field beyond which the window goes on."""
+        inside, field = self.logits > 0, self.field
+        return bool(
+            (field.row > 0 and inside[:EDGE].any())
+            or (field.col > 0 and inside[:, :EDGE].any())
+            or (field.row + field.rows < GRID and inside[-EDGE:].any())
+            or (field.col + field.cols < GRID and inside[:, -EDGE:].any())
+        )
+
+
+def first_field(
+    prompts: PromptSet, sides: Sequence[int] = SIDES, *, last: Seen | None = None, view_px: float | None = None
+) -> Field:
+    """The smallest of the fields that holds the prompts, a box with what lies around it, and the last mask, with room.
+
+    `sides` are tokens, rising, the last one the whole window's. `view_px` is the shorter side of what the user looks
+    at, in px of the model's frame: who looks from far above clicks on larger things.
+    """
+    around = _around(prompts)
+    wanted = max(_longer(around) + 2 * MARGIN * TOKEN, VIEW_SHARE * view_px if view_px else 0.0)
+    if prompts.box is not None:
+        wanted = max(wanted, BOX_ROOM * _longer(prompts.box))
+    mask = last.extent() if last is not None else None
+    if mask is not None:
+        around = _together(around, mask)
+        wanted = max(wanted, _longer(around) + 2 * MASK_MARGIN * TOKEN)
+    return _placed(around, wanted, sides)
+
+
+def grown(found: Seen, prompts: PromptSet, sides: Sequence[int] = SIDES) -> Field | None:
+    """The next larger field for a mask that was cut, about the mask and the prompts; None when it was not cut."""
+    larger = [side for side in sides if side > found.field.cols]
+    if not larger or not found.is_cut():
+        return None
+    around, mask = _around(prompts), found.extent()
+    return _placed(around if mask is None else _together(around, mask), 0.0, larger)
+
+
+def _placed(around: Extent, wanted: float, sides: Sequence[int]) -> Field:
+    """The field of the first side that is long enough, its middle where that of `around` is, within the window."""
+    for side in sides:
+        if side >= GRID:
+            break
+        col, row = (
+            int(np.clip(round(((low + high) / 2 / TOKEN - side / 2) / SNAP) * SNAP, 0, GRID - side))
+            for low, high in ((around[0], around[2]), (around[1], around[3]))
+        )
+        field = Field(col, row, side, side)
+        if TOKEN * side >= wanted and _holds(field, around):
+            return field
+    return WHOLE
+
+
+def _holds(field: Field, around: Extent) -> bool:
+    """Whether it lies in the field, a token from each side beyond which the window goes on."""
+    return all(
+        (first == 0 or low >= TOKEN * (first + 1)) and (first + count == GRID or high <= TOKEN * (first + count - 1))
+        for first, count, low, high in (
+            (field.col, field.cols, around[0], around[2]),
+            (field.row, field.rows, around[1], around[3]),
+        )
+    )
+
+
+def _around(prompts: PromptSet) -> Extent:
+    """The bounds of all points and the box."""
+    corners = [prompts.points]
+    if prompts.box is not None:
+        corners.append(np.reshape(prompts.box, (2, 2)))
+    places = np.concatenate(corners)
+    (x_min, y_min), (x_max, y_max) = places.min(axis=0), places.max(axis=0)
+    return float(x_min), float(y_min), float(x_max), float(y_max)
+
+
+def _together(one: Extent, other: Extent) -> Extent:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+
+
+def _longer(extent: Extent) -> float:
+    return max(extent[2] - extent[0], extent[3] - extent[1])
+
+
+def _cells(field: Field) -> tuple[slice, slice]:
+    return (
+        slice(4 * field.row, 4 * (field.row + field.rows)),
+        slice(4 * field.col, 4 * (field.col + field.cols)),
+    )

@@ -1,0 +1,192 @@
+"""The rule that says which part of a window is decoded, and when more of it is."""
+
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ml.decode import (
+    WHOLE,
+    Asked,
+    Candidate,
+    Decoded,
+    Field,
+    OnnxDecoder,
+    PromptSet,
+    Seen,
+    StoppedError,
+    decode_nearby,
+    first_field,
+    grown,
+)
+
+Logits = npt.NDArray[np.float32]
+
+
+def points(*places: tuple[float, float]) -> PromptSet:
+    return PromptSet(np.array(places, float), np.ones(len(places), int))
+
+
+def box(*bounds: float) -> PromptSet:
+    return PromptSet(np.empty((0, 2)), np.empty(0, int), cast(Any, bounds))
+
+
+def mask(field: Field, x: tuple[float, float], y: tuple[float, float]) -> Logits:
+    """Logits over a field of a window with a rectangular mask; px of the model's frame, multiples of 4."""
+    window = np.full((256, 256), -8, np.float32)
+    window[int(y[0] / 4) : int(y[1] / 4), int(x[0] / 4) : int(x[1] / 4)] = 8
+    return window[4 * field.row : 4 * (field.row + field.rows), 4 * field.col : 4 * (field.col + field.cols)]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"),
+    [
+        (points((512, 512)), Field(24, 24, 16, 16)),
+        (points((518, 505)), Field(24, 24, 16, 16)),  # the same field for neighbouring clicks
+        (points((3, 1020)), Field(0, 48, 16, 16)),  # at the window's corner it lies within the window
+        (points((500, 500), (620, 540)), Field(28, 24, 16, 16)),
+        (points((500, 500), (680, 540)), Field(20, 16, 32, 32)),  # too far apart for the margins of the smallest
+        (points((100, 100), (900, 900)), WHOLE),
+        (box(440, 440, 600, 600), Field(24, 24, 16, 16)),
+        (box(440, 440, 620, 600), Field(16, 16, 32, 32)),  # half as much again lies around a box
+        (box(100, 100, 500, 300), WHOLE),
+    ],
+)
+def test_the_smallest_field_that_holds_the_prompts_with_room_is_taken(prompts: PromptSet, expected: Field) -> None:
+    assert first_field(prompts) == expected
+
+
+@pytest.mark.parametrize(("view_px", "side"), [(None, 16), (300, 16), (1024, 16), (1100, 32), (2048, 32), (2100, 64)])
+def test_who_looks_from_further_above_gets_a_larger_field(view_px: float | None, side: int) -> None:
+    assert first_field(points((512, 512)), view_px=view_px).cols == side
+
+
+def test_the_last_mask_is_held_whole_even_where_the_click_is_at_its_end() -> None:
+    last = Seen(mask(WHOLE, (400, 700), (500, 560)))
+
+    assert first_field(points((690, 530)), last=last) == Field(20, 16, 32, 32)
+    assert first_field(points((690, 530)), last=Seen(np.full((256, 256), -8, np.float32))) == Field(36, 24, 16, 16)
+    assert first_field(points((690, 530))) == Field(36, 24, 16, 16)
+
+
+@pytest.mark.parametrize(("sides", "side"), [((64,), 64), ((32, 64), 32), ((16, 64), 16)])
+def test_only_sides_that_the_model_bears_are_taken(sides: tuple[int, ...], side: int) -> None:
+    assert first_field(points((512, 512)), sides).cols == side
+
+
+@pytest.mark.parametrize(
+    ("field", "x", "y", "cut"),
+    [
+        (Field(24, 24, 16, 16), (400, 500), (400, 500), False),
+        (Field(24, 24, 16, 16), (384, 500), (400, 500), True),  # left
+        (Field(24, 24, 16, 16), (388, 500), (400, 500), True),  # the second cell
+        (Field(24, 24, 16, 16), (392, 500), (400, 500), False),  # the third
+        (Field(24, 24, 16, 16), (400, 640), (400, 500), True),  # right
+        (Field(24, 24, 16, 16), (400, 500), (384, 500), True),  # above
+        (Field(24, 24, 16, 16), (400, 500), (400, 640), True),  # below
+        (Field(0, 0, 16, 16), (0, 100), (0, 100), False),  # the window ends there too
+        (Field(48, 48, 16, 16), (900, 1024), (900, 1024), False),
+        (WHOLE, (0, 1024), (0, 1024), False),
+    ],
+)
+def test_a_mask_at_a_side_beyond_which_the_window_goes_on_is_cut(
+    field: Field, x: tuple[float, float], y: tuple[float, float], cut: bool
+) -> None:
+    assert Seen(mask(field, x, y), field).is_cut() is cut
+
+
+def test_a_cut_mask_is_asked_for_in_the_next_larger_field_about_the_mask_and_the_prompts() -> None:
+    small = Field(24, 24, 16, 16)
+    cut = Seen(mask(small, (540, 640), (480, 540)), small)
+
+    assert grown(cut, points((560, 512))) == Field(20, 16, 32, 32)
+    assert grown(cut, points((560, 512)), (16, 64)) == WHOLE
+    assert grown(Seen(mask(small, (480, 540), (480, 540)), small), points((512, 512))) is None
+    assert grown(Seen(mask(WHOLE, (0, 1024), (0, 1024))), points((512, 512))) is None
+
+
+def test_logits_laid_over_another_field_keep_what_is_known_and_are_no_mask_elsewhere() -> None:
+    small, large = Field(24, 24, 16, 16), Field(16, 16, 32, 32)
+    seen = Seen(mask(small, (480, 540), (480, 540)), small)
+
+    over = seen.over(large)
+
+    assert over.shape == (128, 128)
+    assert np.array_equal(over[32:96, 32:96], seen.logits)
+    over[32:96, 32:96] = -8
+    assert (over == -8).all(), "as far from the mask as the rim was"
+    assert np.array_equal(Seen(seen.over(large), large).over(small), seen.logits)
+
+
+class Painter:
+    """Stands for a decoder that sees one rectangle: what it was asked for, and what was fed back."""
+
+    def __init__(self, x: tuple[float, float], y: tuple[float, float], feedback: bool = True) -> None:
+        self.x, self.y = x, y
+        self.model: Any = type("Model", (), {"fields": (16, 32, 64), "mask_feedback": feedback})
+        self.fields: list[Field] = []
+        self.fed: list[Logits | None] = []
+        self.prepared = 0
+
+    def prepare(self, embedding: Any) -> None:
+        self.prepared += 1
+
+    def decode(self, embedding: Any, prompts: PromptSet, previous: Logits | None, field: Field) -> Decoded:
+        """The rectangle first, then nothing much."""
+        self.fields.append(field)
+        self.fed.append(previous)
+        small = mask(field, (508, 516), (508, 516))
+        return Decoded((Candidate(small, 0.9, 2), Candidate(mask(field, self.x, self.y), 0.5, 3)), 1.0, field)
+
+
+def ask(painter: Painter, asked: Asked, **more: Any) -> Decoded:
+    embedding: Any = None
+    return decode_nearby(cast(OnnxDecoder, painter), embedding, asked, **more)
+
+
+def test_the_field_grows_until_the_wanted_candidate_is_whole() -> None:
+    painter = Painter((300, 900), (500, 560))
+
+    found = ask(painter, Asked(points((512, 512)), wanted=3))
+
+    assert [field.cols for field in painter.fields] == [16, 32, 64]
+    assert (found.field, found.grown) == (WHOLE, 2)
+    assert found.of(3).logits.shape == (256, 256)
+
+
+def test_a_candidate_that_is_not_wanted_may_be_cut() -> None:
+    painter = Painter((300, 900), (500, 560))
+
+    found = ask(painter, Asked(points((512, 512))))
+
+    assert (found.field, found.grown) == (Field(24, 24, 16, 16), 0)
+    assert [found.is_cut(2), found.is_cut(3)] == [False, True]
+
+
+def test_sides_that_are_asked_for_go_before_the_models_own() -> None:
+    painter = Painter((500, 520), (500, 520))
+    assert ask(painter, Asked(points((512, 512)), sides=(64,))).field == WHOLE
+
+
+@pytest.mark.parametrize("feedback", [True, False])
+def test_the_last_mask_is_fed_back_over_each_field_where_the_model_bears_it(feedback: bool) -> None:
+    painter = Painter((400, 700), (500, 560), feedback)
+    small = Field(24, 24, 16, 16)
+    last = Seen(mask(small, (480, 540), (480, 540)), small)
+
+    ask(painter, Asked(points((512, 512)), last=last, wanted=3))
+
+    assert [field.cols for field in painter.fields] == [16, 32]
+    fed = [None if one is None else one.shape for one in painter.fed]
+    assert fed == ([(64, 64), (128, 128)] if feedback else [None, None])
+
+
+@pytest.mark.parametrize(("after", "prepared", "decodes"), [(0, 0, 0), (1, 1, 0), (2, 1, 1), (3, 1, 2)])
+def test_what_nobody_waits_for_stops_before_its_next_step(after: int, prepared: int, decodes: int) -> None:
+    painter, looks = Painter((300, 900), (500, 560)), iter(range(9))
+
+    with pytest.raises(StoppedError):
+        ask(painter, Asked(points((512, 512)), wanted=3), stop=lambda: next(looks) >= after)
+
+    assert (painter.prepared, len(painter.fields)) == (prepared, decodes)
