@@ -14,6 +14,7 @@ from backend.jobs.models import Job
 from backend.jobs.services import Stopped
 from backend.projects.models import Project
 from backend.rasters.models import Raster
+from backend.segmentation import remembered
 from backend.segmentation import services as segmentation
 from backend.segmentation.services import NotEncodedError, Prompts, Suggestion, suggest
 from ml.embeddings.store import PAYLOAD_BYTES
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.django_db
 def other(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstalledModel:
     """A second model beside `constant`, of another hash; nothing is remembered from click to click."""
     install(tmp_path / "models" / "other", mean=[0.5, 0.5, 0.5])
-    monkeypatch.setattr(segmentation, "REMEMBERED_SECONDS", 0.0)
+    monkeypatch.setattr(remembered, "SECONDS", 0.0)
     return engine.model_named("other")
 
 
@@ -129,8 +130,8 @@ def test_logits_of_the_old_model_are_not_fed_to_the_new_one(
     monkeypatch.setattr(
         segmentation.OnnxDecoder,
         "decode",
-        lambda self, embedding, asked, logits=None: (
-            fed.append(logits is not None) or decode(self, embedding, asked, logits)
+        lambda self, embedding, asked, logits, field: (
+            fed.append(logits is not None) or decode(self, embedding, asked, logits, field)
         ),
     )
     prompts = Prompts(((*lonlat_of(raster, 300, 300), 1),))

@@ -101,7 +101,7 @@ def suggester(monkeypatch: pytest.MonkeyPatch) -> Suggester:
     monkeypatch.setattr(conversation.segmentation, "raster_for_prompts", lambda raster_id, project_id: raster)
     monkeypatch.setattr(conversation.segmentation, "window_state", lambda raster, window: made.state)
     monkeypatch.setattr(conversation, "request_urgent", made.request)
-    monkeypatch.setattr(conversation, "_expected_seconds", lambda: 2.5)
+    monkeypatch.setattr(conversation, "_expected_seconds", lambda project_id: 2.5)
     monkeypatch.setattr(conversation, "_worker_lives", lambda: made.worker)
     monkeypatch.setattr(conversation, "POLL_SECONDS", 0.05)
     return made
