@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry import MultiPolygon, Polygon, box
+from shapely.geometry import LineString, MultiLineString, MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
+from ml.vectorize.centreline import centreline_of
 from ml.vectorize.forms import Forming, forming
 from ml.vectorize.placing import Placing
 from ml.vectorize.recipe import Recipe
@@ -34,12 +35,17 @@ class Outlined:
 
     `plain` is the mask's outline as it is, but for specks and pinholes: what `iou` and `hausdorff_m` measure against.
     `formed` says that at least one part got the form asked for; where none did, the shape is the natural outline.
+    Of centrelines `lines` and `widths_m` are the lines, with shared points where they meet, and how wide each is; the
+    shape is all lines together, or the ground that they cover where the recipe asks for it.
     """
 
     shape: BaseGeometry
     plain: BaseGeometry
     formed: bool
     placing: Placing
+    lines: tuple[LineString, ...] = ()
+    widths_m: tuple[float, ...] = ()
+    ground: BaseGeometry | None = None  # what the lines cover
 
     @cached_property
     def vertices(self) -> int:
@@ -53,9 +59,9 @@ class Outlined:
 
     @cached_property
     def iou(self) -> float:
-        """Of the shape and the plain outline: intersection over union, 0 to 1."""
-        both = float(shapely.area(shapely.intersection(self.shape, self.plain)))
-        either = float(shapely.area(self.shape) + shapely.area(self.plain)) - both
+        """Of the shape (of lines: what they cover) and the plain outline: intersection over union, 0 to 1."""
+        both = float(shapely.area(shapely.intersection(self._covered, self.plain)))
+        either = float(shapely.area(self._covered) + shapely.area(self.plain)) - both
         return min(1.0, both / either) if either > 0 else 0.0
 
     @cached_property
@@ -63,9 +69,13 @@ class Outlined:
         """Metres between the outlines of both where they are furthest from each other."""
         ours, theirs = (
             shapely.transform(shape.boundary, lambda xy: xy * self.placing.pixel_m)
-            for shape in (self.shape, self.plain)
+            for shape in (self._covered, self.plain)
         )
         return float(shapely.hausdorff_distance(ours, theirs))
+
+    @property
+    def _covered(self) -> BaseGeometry:
+        return self.shape if self.ground is None else self.ground
 
 
 def outline(
@@ -139,6 +149,10 @@ def _outlined(
     extent = _extent(placing, logits.shape)
     plain = _within(contour.drawn(kept), extent)
     kept &= _as_asked(contour, recipe)
+    if recipe.form == "centreline" and plain is not None:
+        made = _centrelines(contour.drawn(kept), plain, placing, recipe, extent)
+        if made is not None and made.vertices <= most:
+            return made
     formed = {} if form is None else _formed(contour, kept, form)
     if sum(shapely.get_num_coordinates(part) for part in formed.values()) > most:
         formed = {}
@@ -149,6 +163,42 @@ def _outlined(
     shape = pieces[0] if len(pieces) == 1 else shapely.union_all([shapely.make_valid(piece) for piece in pieces])
     found = _within(shape, extent)
     return None if found is None or plain is None else Outlined(found, plain, bool(formed), placing)
+
+
+def _centrelines(
+    drawn: BaseGeometry, plain: BaseGeometry, placing: Placing, recipe: Recipe, extent: Polygon
+) -> Outlined | None:
+    """The centrelines of those parts that are roads; None where none is. What is no road is left out."""
+    unit, accuracy = placing.unit_m, placing.accuracy_px * min(placing.stretch)
+    tolerance = AUTOMATIC_PX["douglas_peucker"] if recipe.tolerance_m is None else recipe.tolerance_m / unit
+    lines: list[LineString] = []
+    widths: list[float] = []
+    grounds: list[BaseGeometry] = []
+    for part in shapely.get_parts(_within(drawn, extent)):
+        road = centreline_of(
+            _squared(part, placing),
+            accuracy,
+            0.0 if recipe.simplify == "none" else tolerance,
+            least=None if recipe.least_length_m is None else recipe.least_length_m / unit,
+            width=None if recipe.width_m is None else recipe.width_m / unit,
+        )
+        if road is not None:
+            lines += [_squared(line, placing, back=True) for line in road.lines]
+            widths += [width * unit for width in road.widths]
+            grounds.append(_squared(road.ground(), placing, back=True))
+    ground = _within(shapely.union_all(grounds), extent) if grounds else None
+    if ground is None:
+        return None
+    lines = [_longest(line, extent) for line in lines]
+    shape = ground if recipe.buffered else lines[0] if len(lines) == 1 else MultiLineString(lines)
+    return Outlined(shape, plain, True, placing, tuple(lines), tuple(widths), ground)
+
+
+def _longest(line: LineString, extent: Polygon) -> LineString:
+    """A line within the field: smoothing may have led it past the side."""
+    if shapely.covers(extent, line):
+        return line
+    return max(shapely.get_parts(shapely.intersection(line, extent)), key=shapely.length)
 
 
 def _extent(placing: Placing, cells: tuple[int, ...]) -> Polygon:
