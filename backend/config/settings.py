@@ -5,7 +5,7 @@ from typing import Any
 
 from csp.constants import NONCE
 
-from backend.config import env, geo_libraries
+from backend.config import embeddings, env, geo_libraries
 
 geo_libraries.scrub_environment()
 GDAL_LIBRARY_PATH = geo_libraries.library_in_wheel("pyogrio", "libgdal")
@@ -44,6 +44,7 @@ DECODE_WORKERS = env.number("EDGEWISE_DECODE_WORKERS", 2)
 ENCODE_THREADS = env.number("EDGEWISE_ENCODE_THREADS", 1)
 ENCODER = env.text("EDGEWISE_ENCODER", "onnx")
 TORCH_COMPILE = env.flag("EDGEWISE_TORCH_COMPILE", default=False)
+EMBEDDING_FORMS = embeddings.forms()
 EMBEDDING_CACHE_MB = env.number("EDGEWISE_EMBEDDING_CACHE_MB", 512)
 MAX_UPLOAD_GB = env.number("EDGEWISE_MAX_UPLOAD_GB", 20)
 ANYONE_CREATES_PROJECTS = env.flag("EDGEWISE_ANYONE_CREATES_PROJECTS", default=True)

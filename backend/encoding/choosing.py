@@ -9,14 +9,13 @@ from django.db import transaction
 from backend.accounts.models import User
 from backend.core.errors import EdgewiseError, Invalid
 from backend.encoding import engine
-from backend.encoding.selectors import ready_by_model, seconds_per_window, windows_of_any_model
+from backend.encoding.selectors import bytes_per_window, ready_by_model, seconds_per_window, windows_of_any_model
 from backend.jobs import services as jobs
 from backend.jobs.selectors import open_job
 from backend.projects import services as projects
 from backend.projects.models import Project
 from backend.projects.selectors import model_name
 from backend.rasters.models import Raster
-from ml.embeddings.store import PAYLOAD_BYTES
 from ml.models import InstalledModel
 from ml.windows import STRIDE
 
@@ -121,5 +120,5 @@ def _choice_json(model: InstalledModel, encoded: Encoded) -> dict[str, Any]:
         "architecture": model.architecture,
         "ready": ready,
         "minutes": round(left * pace / 60, 1),
-        "megabytes": round(left * PAYLOAD_BYTES / 1e6, 1),
+        "megabytes": round(left * bytes_per_window(model) / 1e6, 1),
     }

@@ -2,15 +2,14 @@
 
 import threading
 from functools import lru_cache
-from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
 
 from backend.core.errors import Unavailable
-from backend.encoding import ability
+from backend.encoding import ability, keeping
 from backend.projects.selectors import model_name
-from ml.embeddings import EmbeddingCache, EmbeddingKey, EmbeddingStore
+from ml.embeddings import Embedding, EmbeddingCache, EmbeddingKey, EmbeddingStore
 from ml.encode import Encoder
 from ml.models import InstalledModel, ModelError, choose_model, installed_models
 from ml.windows import Window
@@ -52,13 +51,23 @@ def usable_models() -> list[InstalledModel]:
 
 def store() -> EmbeddingStore:
     """Where embeddings lie."""
-    return EmbeddingStore(Path(settings.DATA_DIR, "embeddings"))
+    return keeping.store()
 
 
 @lru_cache(maxsize=1)
 def cache() -> EmbeddingCache:
     """The embeddings in this process's memory, shared by all sockets."""
     return EmbeddingCache(settings.EMBEDDING_CACHE_MB * 1024 * 1024)
+
+
+def embedding(key: EmbeddingKey) -> Embedding:
+    """One window's features, from memory or the store, and a note that they are in use.
+
+    Raises `EmbeddingMissingError`, `EmbeddingCorruptError`.
+    """
+    found = cache().get_or_load(key, store().get)
+    store().use(key)
+    return found
 
 
 def encoder(model: InstalledModel) -> Encoder:

@@ -11,11 +11,10 @@ import shapely
 from django.db.models import Avg, Count
 
 from backend.core.errors import EdgewiseError
-from backend.encoding import engine
+from backend.encoding import engine, keeping
 from backend.encoding.models import EncodeWindow
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
-from ml.embeddings.store import PAYLOAD_BYTES
 from ml.models import InstalledModel
 from ml.windows import SIZE, STRIDE, Window, count_windows, plan_windows
 
@@ -42,13 +41,21 @@ def plan(raster: Raster, model: InstalledModel, stride: int) -> Plan:
     ready = len(wanted & done.keys()) if wanted else 0
     pace = seconds_per_window(model)
     left = count - ready
-    return Plan(count, ready, round(left * PAYLOAD_BYTES / 1e6, 1), round(left * pace / 60, 1), round(pace, 2))
+    return Plan(
+        count, ready, round(left * bytes_per_window(model) / 1e6, 1), round(left * pace / 60, 1), round(pace, 2)
+    )
 
 
 def seconds_per_window(model: InstalledModel) -> float:
     """The mean of what windows of this model took here; a guess before the first."""
     measured = EncodeWindow.objects.filter(model_hash=model.sha256, state="ready").aggregate(mean=Avg("encode_ms"))
     return float(measured["mean"]) / 1000 if measured["mean"] else GUESSED_SECONDS
+
+
+def bytes_per_window(model: InstalledModel) -> float:
+    """The mean of what windows of this model take on the disk; before the first, what its form usually takes."""
+    measured = EncodeWindow.objects.filter(model_hash=model.sha256, state="ready").aggregate(mean=Avg("nbytes"))
+    return float(measured["mean"] or keeping.form_of(model.sha256).usual_bytes)
 
 
 def settled_windows(raster: Raster, model: InstalledModel) -> dict[Window, str]:

@@ -103,7 +103,7 @@ def encode_window(raster: Raster, window: Window, model: InstalledModel) -> Enco
     key = engine.key_of(raster.id, raster.recipe_hash, model, window)
     if row is not None and row.state == "skipped":
         return EncodeWindow.State.SKIPPED
-    if row is not None and row.state == "ready" and engine.store().has(key):
+    if row is not None and row.state == "ready" and engine.store().has(key, row.nbytes):
         return EncodeWindow.State.READY
     began = time.perf_counter()
     try:
@@ -151,7 +151,7 @@ def raster_removed(raster_id: UUID) -> None:
     if job is not None:
         with contextlib.suppress(Conflict):  # it has just ended
             jobs.cancel(job.id)
-    shutil.rmtree(Path(settings.DATA_DIR, "embeddings", str(raster_id)), ignore_errors=True)
+    engine.store().delete_raster(str(raster_id))
 
 
 def _settle(

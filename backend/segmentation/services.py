@@ -176,7 +176,7 @@ def _embedding(raster: Raster, model: InstalledModel, window: Window) -> Embeddi
     """From memory or disk. A missing or damaged file is never used: the window counts as not encoded."""
     key = engine.key_of(raster.id, raster.recipe_hash, model, window)
     try:
-        return engine.cache().get_or_load(key, engine.store().get)
+        return engine.embedding(key)
     except EmbeddingMissingError:
         raise NotEncodedError(window) from None
     except EmbeddingCorruptError:

@@ -2,13 +2,16 @@
 
 from ml.embeddings.cache import EmbeddingCache
 from ml.embeddings.features import Embedding
-from ml.embeddings.store import (
+from ml.embeddings.folder import Folder
+from ml.embeddings.forms import Form
+from ml.embeddings.keys import (
     EmbeddingCorruptError,
     EmbeddingKey,
     EmbeddingMissingError,
-    EmbeddingStore,
     StoredEmbedding,
+    StoreUnreachableError,
 )
+from ml.embeddings.store import EmbeddingStore
 
 __all__ = [
     "Embedding",
@@ -17,5 +20,8 @@ __all__ = [
     "EmbeddingKey",
     "EmbeddingMissingError",
     "EmbeddingStore",
+    "Folder",
+    "Form",
+    "StoreUnreachableError",
     "StoredEmbedding",
 ]

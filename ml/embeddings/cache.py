@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from ml.embeddings.features import Embedding
-from ml.embeddings.store import EmbeddingKey
+from ml.embeddings.keys import EmbeddingKey
 
 
 class EmbeddingCache:

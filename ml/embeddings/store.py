@@ -1,158 +1,86 @@
-"""Embeddings on disk: half precision, checksummed, written aside and renamed; never a wrong one.
+"""Embeddings in a folder or an object store: each is what was written, or it is not there."""
 
-A file is `EWE1`, the header's length (4 bytes, little-endian), the header (JSON: key, shapes, SHA-256 of the rest)
-and the three arrays as little-endian float16, one after the other.
-"""
-
-import hashlib
-import json
-import os
-import secrets
-import struct
-from dataclasses import dataclass
+import errno
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
+from ml.embeddings import files, forms
+from ml.embeddings.features import Embedding
+from ml.embeddings.forms import Form
+from ml.embeddings.keys import EmbeddingCorruptError, EmbeddingKey, EmbeddingMissingError, StoredEmbedding
 
-from ml.embeddings.features import SHAPES, Embedding
-from ml.windows import Window
-
-MAGIC = b"EWE1"
-MAX_HEADER = 4096
-PAYLOAD_BYTES = 2 * sum(int(np.prod(shape)) for shape in SHAPES.values())
+LOST = {errno.EIO, errno.EFAULT, errno.ESTALE}  # a bad sector, cut while it was read, removed by another machine
 
 
-class EmbeddingMissingError(LookupError):
-    """This window is not encoded (any more)."""
+class Shelf(Protocol):
+    """Where files lie, by their paths; see `Folder` and `Bucket`."""
 
+    def write(self, path: Path, content: bytes) -> None:
+        """Writes a file, replacing what was there in one step."""
 
-class EmbeddingCorruptError(ValueError):
-    """The file is not what was written: encode the window again."""
+    def opened(self, path: Path, most: int) -> AbstractContextManager[memoryview]:
+        """A file's content, or its first `most` + 1 bytes. Raises `FileNotFoundError`."""
 
+    def use(self, path: Path) -> None:
+        """Notes that a file is used."""
 
-@dataclass(frozen=True)
-class EmbeddingKey:
-    """What an embedding is of: raster, band recipe, model (their ids and hashes) and window."""
+    def size(self, path: Path) -> int | None:
+        """A file's bytes; None where there is none."""
 
-    raster: str
-    recipe: str
-    model: str
-    window: Window
+    def delete(self, path: Path) -> None:
+        """Removes a file; harmless when it is not there."""
 
-    def relative_path(self) -> Path:
-        """Where it lies below the store's folder."""
-        place = f"{self.window.col}_{self.window.row}_{self.window.size}.ewe"
-        return Path(self.raster, self.recipe[:16], self.model[:16], place)
-
-
-@dataclass(frozen=True)
-class StoredEmbedding:
-    """What was written: the path below the store's folder, bytes, and the SHA-256 of the arrays."""
-
-    path: str
-    nbytes: int
-    sha256: str
+    def delete_below(self, path: Path) -> None:
+        """Removes all files below a path."""
 
 
 class EmbeddingStore:
-    """A folder of embeddings."""
+    """Embeddings on a shelf, each written in the form that `form_of` gives for its model's hash."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, shelf: Shelf, form_of: Callable[[str], Form] = lambda _: forms.DEFAULT) -> None:
+        self.shelf = shelf
+        self._form_of = form_of
 
     def put(self, key: EmbeddingKey, embedding: Embedding) -> StoredEmbedding:
         """Writes one, replacing what was there in one step.
 
-        Raises `OSError` when the disk refuses, `ValueError` for features that half precision cannot hold.
+        Raises `OSError` when the disk refuses, `ValueError` for features that the form cannot hold.
         """
-        payload = b"".join(_halved(getattr(embedding, name)) for name in SHAPES)
-        digest = hashlib.sha256(payload).hexdigest()
-        header = json.dumps({"key": _key_json(key), "sha256": digest}).encode()
-        path = self.root / key.relative_path()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-        try:
-            with aside.open("xb") as file:
-                file.write(MAGIC + struct.pack("<I", len(header)) + header + payload)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-            _settle(path.parent)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-        return StoredEmbedding(str(key.relative_path()), path.stat().st_size, digest)
+        content, digest = files.write_bytes(key, embedding, self._form_of(key.model))
+        path = key.relative_path()
+        self.shelf.write(path, content)
+        return StoredEmbedding(str(path), len(content), digest)
 
     def get(self, key: EmbeddingKey) -> Embedding:
-        """Reads one. Raises `EmbeddingMissingError`, `EmbeddingCorruptError`."""
-        where = key.relative_path()
+        """Reads one, whatever form it is in. Raises `EmbeddingMissingError`, `EmbeddingCorruptError`."""
+        path = key.relative_path()
         try:
-            with (self.root / where).open("rb") as file:
-                header = _header(file)
-                if header.get("key") != _key_json(key):
-                    raise EmbeddingCorruptError(f"{where} belongs to another window")
-                payload = memoryview(file.read(PAYLOAD_BYTES + 1))
+            with self.shelf.opened(path, files.MOST_BYTES) as content:
+                return files.read_bytes(key, content)
         except FileNotFoundError as error:
-            raise EmbeddingMissingError(str(where)) from error
-        if len(payload) != PAYLOAD_BYTES or hashlib.sha256(payload).hexdigest() != header.get("sha256"):
-            raise EmbeddingCorruptError(f"{where} is damaged")
-        arrays = []
-        for shape in SHAPES.values():
-            count = int(np.prod(shape))
-            arrays.append(np.frombuffer(payload, "<f2", count).astype(np.float32).reshape(shape))
-            payload = payload[2 * count :]
-        return Embedding(*arrays)
+            raise EmbeddingMissingError(str(path)) from error
+        except OSError as error:
+            if error.errno not in LOST:
+                raise
+            raise EmbeddingCorruptError(f"{path} cannot be read: {error}") from error
+        except EmbeddingCorruptError as error:
+            raise EmbeddingCorruptError(f"{path}: {error}") from error
 
-    def has(self, key: EmbeddingKey) -> bool:
-        """Whether there is a file of the right size; its content is checked when it is read."""
-        path = self.root / key.relative_path()
-        return path.is_file() and path.stat().st_size > PAYLOAD_BYTES
+    def use(self, key: EmbeddingKey) -> None:
+        """Notes that one is in use, also where it was found in memory. Cheap."""
+        self.shelf.use(key.relative_path())
+
+    def has(self, key: EmbeddingKey, nbytes: int | None = None) -> bool:
+        """Whether there is a file, of this size where one is given; its content is checked when it is read."""
+        size = self.shelf.size(key.relative_path())
+        return bool(size) and nbytes in (None, size)
 
     def delete(self, key: EmbeddingKey) -> None:
         """Removes one; harmless when it is not there."""
-        (self.root / key.relative_path()).unlink(missing_ok=True)
+        self.shelf.delete(key.relative_path())
 
-
-def _settle(folder: Path) -> None:
-    """Has the rename itself reach the disk, so that a row never outlives its file in a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _halved(feature: npt.NDArray[np.float32]) -> bytes:
-    with np.errstate(over="ignore"):
-        half = np.ascontiguousarray(feature, dtype="<f2")
-    if not np.isfinite(half).all():
-        raise ValueError("the features hold numbers that half precision cannot")
-    return half.tobytes()
-
-
-def _key_json(key: EmbeddingKey) -> dict[str, Any]:
-    window = key.window
-    return {
-        "raster": key.raster,
-        "recipe": key.recipe,
-        "model": key.model,
-        "window": [window.col, window.row, window.size],
-    }
-
-
-def _header(file: BinaryIO) -> dict[str, Any]:
-    begin = file.read(8)
-    if begin[:4] != MAGIC or len(begin) < 8:
-        raise EmbeddingCorruptError("not an embedding file")
-    (length,) = struct.unpack("<I", begin[4:])
-    if length > MAX_HEADER:
-        raise EmbeddingCorruptError("damaged header")
-    try:
-        header = json.loads(file.read(length))
-    except (ValueError, RecursionError) as error:
-        raise EmbeddingCorruptError("damaged header") from error
-    if not isinstance(header, dict):
-        raise EmbeddingCorruptError("damaged header")
-    return header
+    def delete_raster(self, raster: str) -> None:
+        """Removes all of a raster."""
+        self.shelf.delete_below(Path(raster))

@@ -42,7 +42,7 @@ def test_the_estimate_says_windows_megabytes_and_minutes_before_anything_starts(
     said = get(world, f"/api/rasters/{raster.id}/encode-plan")
 
     assert (said["windows"], said["ready"], said["model"]) == (6, 0, "constant")
-    assert said["megabytes"] == pytest.approx(6 * 8.39, abs=0.1)
+    assert said["megabytes"] == pytest.approx(6 * 8.39 * 0.75, abs=0.1)
     assert said["minutes"] == pytest.approx(6 * said["seconds_per_window"] / 60, abs=0.1)
     assert not Job.objects.filter(kind="encode").exists()
 

@@ -17,7 +17,7 @@ from backend.rasters.models import Raster
 from backend.segmentation import remembered
 from backend.segmentation import services as segmentation
 from backend.segmentation.services import NotEncodedError, Prompts, Suggestion, suggest
-from ml.embeddings.store import PAYLOAD_BYTES
+from ml.embeddings.forms import DEFAULT
 from ml.models import InstalledModel
 from tests.support.encoding import PLANNED, after, get, run, started
 from tests.support.onnx_models import install
@@ -55,7 +55,7 @@ def test_the_choices_say_what_each_would_cost(world: World, raster: Raster) -> N
     assert (said["chosen"], said["default"], said["model"]["name"]) == ("", "constant", "constant")
     assert (said["error"], said["encoded"]) == (None, 6)
     assert [(one["name"], one["ready"]) for one in said["models"]] == [("constant", 6), ("other", 0)]
-    assert [one["megabytes"] for one in said["models"]] == [0, round(6 * PAYLOAD_BYTES / 1e6, 1)]
+    assert [one["megabytes"] for one in said["models"]] == [0, round(6 * DEFAULT.usual_bytes / 1e6, 1)]
     assert said["models"][0]["minutes"] == 0
     assert said["models"][1]["minutes"] == 0.3
 

@@ -1,6 +1,9 @@
 """Embeddings on disk and in memory: what is read is what was written, or nothing."""
 
 import hashlib
+import json
+import os
+import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +19,11 @@ from ml.embeddings import (
     EmbeddingKey,
     EmbeddingMissingError,
     EmbeddingStore,
+    Folder,
+    Form,
 )
 from ml.embeddings.features import SHAPES
-from ml.embeddings.store import PAYLOAD_BYTES
+from ml.embeddings.forms import DEFAULT, pack, unpack
 from ml.windows import Window
 
 KEY = EmbeddingKey("raster-1", "a" * 64, "b" * 64, Window(896, 0))
@@ -34,28 +39,99 @@ def zeros() -> Embedding:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> EmbeddingStore:
-    return EmbeddingStore(tmp_path / "embeddings")
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "embeddings")
 
 
-def files(store: EmbeddingStore) -> list[Path]:
-    return sorted(path for path in store.root.rglob("*") if path.is_file())
+@pytest.fixture
+def store(folder: Folder) -> EmbeddingStore:
+    return EmbeddingStore(folder)
 
 
-def test_what_is_read_is_what_was_written_at_half_precision(store: EmbeddingStore) -> None:
+def in_form(folder: Folder, form: Form) -> EmbeddingStore:
+    return EmbeddingStore(folder, lambda _: form)
+
+
+def files(folder: Folder) -> list[Path]:
+    return sorted(path for path in folder.root.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("form", [Form.FLOAT16, Form.FLOAT16_ZSTD])
+def test_half_precision_is_read_as_it_was_written(folder: Folder, form: Form) -> None:
     written = embedding()
 
-    stored = store.put(KEY, written)
-    read = store.get(KEY)
+    stored = in_form(folder, form).put(KEY, written)
+    read = EmbeddingStore(folder).get(KEY)
 
     for name in SHAPES:
         before, after = getattr(written, name), getattr(read, name)
         assert after.dtype == np.float32
         assert np.array_equal(after, before.astype(np.float16).astype(np.float32))
-    assert stored.nbytes == (store.root / stored.path).stat().st_size
-    assert PAYLOAD_BYTES == 8 * 1024 * 1024
-    assert stored.nbytes < PAYLOAD_BYTES + 1024
-    assert hashlib.sha256((store.root / stored.path).read_bytes()[-PAYLOAD_BYTES:]).hexdigest() == stored.sha256
+    content = (folder.root / stored.path).read_bytes()
+    assert stored.nbytes == len(content)
+    assert hashlib.sha256(content[36:]).hexdigest() == content[4:36].hex() == stored.sha256
+
+
+@pytest.mark.parametrize("form", [Form.INT8, Form.INT8_ZSTD])
+def test_bytes_are_within_half_a_step_of_what_was_written_in_every_channel(folder: Folder, form: Form) -> None:
+    written = embedding()
+    written.image_embed[0, 7] = 3.25  # a channel that never changes
+    written.high_res_feats_0[0, 3, 0, 0] = 500.0  # one with an outlier, which costs no other channel anything
+
+    in_form(folder, form).put(KEY, written)
+    read = EmbeddingStore(folder).get(KEY)
+
+    for name in SHAPES:
+        before, after = getattr(written, name)[0], getattr(read, name)[0]
+        step = (before.max(axis=(1, 2)) - before.min(axis=(1, 2))) / 255
+        off = np.abs(after - before).max(axis=(1, 2))
+        assert (off <= step * 0.501 + 1e-5).all()
+    assert (read.image_embed[0, 7] == 3.25).all()
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_reading_twice_gives_the_same_to_the_last_bit(form: Form) -> None:
+    content = pack(embedding(), form)
+
+    first, second = unpack(content, form), unpack(memoryview(content), form)
+
+    assert all(getattr(first, name).tobytes() == getattr(second, name).tobytes() for name in SHAPES)
+
+
+def test_each_form_is_as_large_as_it_says(folder: Folder) -> None:
+    sizes = {form: in_form(folder, form).put(KEY, embedding()).nbytes for form in Form}
+
+    assert Form.FLOAT16.plain_bytes == 8 * 1024 * 1024
+    assert Form.INT8.plain_bytes == 4 * 1024 * 1024 + 2 * 4 * 352
+    for form in (Form.FLOAT16, Form.INT8):
+        assert 0 < sizes[form] - form.plain_bytes < 1024
+    for form in (Form.FLOAT16_ZSTD, Form.INT8_ZSTD):
+        assert sizes[form] < form.plain_bytes  # even of noise
+
+
+def test_every_form_is_read_whatever_is_written_now(folder: Folder) -> None:
+    for form in Form:
+        in_form(folder, form).put(KEY, zeros())
+        assert not EmbeddingStore(folder, lambda _: Form.INT8).get(KEY).image_embed.any()
+    assert DEFAULT is Form.FLOAT16_ZSTD
+
+
+def test_the_form_is_chosen_by_the_model(folder: Folder) -> None:
+    store = EmbeddingStore(folder, lambda model: Form.INT8 if model == KEY.model else Form.FLOAT16)
+    other = EmbeddingKey(KEY.raster, KEY.recipe, "c" * 64, KEY.window)
+
+    assert store.put(KEY, zeros()).nbytes < store.put(other, zeros()).nbytes // 2 + 4096
+
+
+def test_a_file_of_the_first_layout_is_still_read(folder: Folder, store: EmbeddingStore) -> None:
+    written = embedding()
+    features = b"".join(getattr(written, name).astype("<f2").tobytes() for name in SHAPES)
+    header = json.dumps({"key": KEY.as_json(), "sha256": hashlib.sha256(features).hexdigest()}).encode()
+    folder.write(KEY.relative_path(), b"EWE1" + struct.pack("<I", len(header)) + header + features)
+
+    read = store.get(KEY)
+
+    assert np.array_equal(read.image_embed, written.image_embed.astype(np.float16).astype(np.float32))
 
 
 def test_a_window_that_was_never_encoded_is_missing(store: EmbeddingStore) -> None:
@@ -88,7 +164,7 @@ def test_a_file_in_the_place_of_another_window_is_not_taken_for_it(store: Embedd
         store.get(other)
 
 
-def test_writing_again_replaces_in_one_step(store: EmbeddingStore) -> None:
+def test_writing_again_replaces_in_one_step(folder: Folder, store: EmbeddingStore) -> None:
     store.put(KEY, zeros())
     wrong: list[str] = []
     stop = threading.Event()
@@ -113,11 +189,11 @@ def test_writing_again_replaces_in_one_step(store: EmbeddingStore) -> None:
 
     assert wrong == []
     assert store.get(KEY).image_embed.flat[0] == 1.0
-    assert len(files(store)) == 1
+    assert len(files(folder)) == 1
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
-    store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch
+    folder: Folder, store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put(KEY, zeros())
 
@@ -128,18 +204,18 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
     with pytest.raises(OSError, match="No space"):
         store.put(KEY, embedding())
 
-    assert len(files(store)) == 1
+    assert len(files(folder)) == 1
     assert not store.get(KEY).image_embed.any()
 
 
-def test_a_deleted_window_is_missing_and_deleting_twice_is_harmless(store: EmbeddingStore) -> None:
+def test_a_deleted_window_is_missing_and_deleting_twice_is_harmless(folder: Folder, store: EmbeddingStore) -> None:
     store.put(KEY, zeros())
 
     store.delete(KEY)
     store.delete(KEY)
 
     assert not store.has(KEY)
-    assert files(store) == []
+    assert files(folder) == []
 
 
 def test_features_of_another_shape_are_refused() -> None:
@@ -148,16 +224,45 @@ def test_features_of_another_shape_are_refused() -> None:
         Embedding(good.image_embed[:, :, :32], good.high_res_feats_0, good.high_res_feats_1)
 
 
-def test_values_beyond_half_precision_are_refused_rather_than_made_infinite(store: EmbeddingStore) -> None:
+@pytest.mark.parametrize("form", list(Form))
+def test_values_beyond_a_form_are_refused_rather_than_made_infinite(folder: Folder, form: Form) -> None:
     large = zeros()
     large.image_embed[0, 0, 0, 0] = 1e6
     not_a_number = zeros()
     not_a_number.high_res_feats_0[0, 0, 0, 0] = np.nan
+    store = in_form(folder, form)
 
-    for bad in (large, not_a_number):
-        with pytest.raises(ValueError, match="half precision"):
+    for bad in (not_a_number, *([large] if form in (Form.FLOAT16, Form.FLOAT16_ZSTD) else [])):
+        with pytest.raises(ValueError, match=r"half precision|not finite"):
             store.put(KEY, bad)
     assert not store.has(KEY)
+
+
+def test_what_is_used_is_noted_on_the_file_for_every_process(folder: Folder, store: EmbeddingStore) -> None:
+    store.put(KEY, zeros())
+    os.utime(folder.root / KEY.relative_path(), (1000, 1000))
+    (entry,) = folder.entries()
+    assert entry.used == 1000
+
+    store.use(KEY)
+
+    (entry,) = Folder(folder.root).entries()
+    assert time.time() - entry.used < 5
+    assert (folder.root / KEY.relative_path()).stat().st_mtime == 1000
+
+
+def test_the_rest_of_a_killed_writer_is_swept_once_it_is_old(folder: Folder, store: EmbeddingStore) -> None:
+    store.put(KEY, zeros())
+    place = (folder.root / KEY.relative_path()).parent
+    old, new = place / ".old.ewe.123", place / ".new.ewe.456"
+    for aside in (old, new):
+        aside.write_bytes(b"half")
+    os.utime(old, (1000, 1000))
+
+    assert [entry.path for entry in folder.entries()] == [KEY.relative_path()]
+
+    assert not old.exists()
+    assert new.exists()
 
 
 class Loads:
