@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "backend.encoding.apps.Room",
     "backend.segmentation.apps.Room",
     "backend.annotations.apps.Room",
+    "backend.outlines.apps.Room",
     "backend.review.apps.Room",
     "backend.exchange.apps.Room",
     "backend.live.apps.Room",

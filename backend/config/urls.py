@@ -11,6 +11,7 @@ urlpatterns = [
     path("api/", include("backend.rasters.api")),
     path("api/", include("backend.encoding.api")),
     path("api/", include("backend.annotations.api")),
+    path("api/", include("backend.outlines.api")),
     path("api/", include("backend.review.api")),
     path("api/", include("backend.exchange.api")),
     re_path(r"^(?!api/|ws/|static/).*$", pages.app),

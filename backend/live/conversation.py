@@ -204,7 +204,7 @@ def _reply(kind: str, message: PromptSubmit) -> dict[str, Any]:
 
 
 def _prompts(message: PromptSubmit) -> Prompts:
-    return Prompts(message.points, message.box, message.label_class, message.view_m)
+    return Prompts(message.points, message.box, message.label_class, message.view_m, message.recipe)
 
 
 def _suggestion_json(message: PromptSubmit, suggestion: Suggestion, began: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from backend.core.errors import Invalid
 from backend.core.numbers import is_number
 from backend.projects.models import Role
+from ml.vectorize import Recipe
 
 MAX_BYTES = 64 * 1024
 MAX_POINTS = 100
@@ -30,6 +31,7 @@ class PromptSubmit:
     candidate: int | None = None
     label_class: UUID | None = None
     view_m: float | None = None
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def _read_prompt(said: Mapping[str, Any]) -> PromptSubmit:
         candidate=_candidate(said.get("candidate")),
         label_class=None if said.get("label_class") is None else _uuid(said["label_class"]),
         view_m=None if said.get("view_m") is None else _length(said["view_m"]),
+        recipe=None if said.get("recipe") is None else Recipe.from_json(said["recipe"]),
     )
 
 
@@ -191,7 +194,19 @@ def _invalid(message: str) -> Invalid:
 CLIENT_MESSAGES: dict[str, Kind] = {
     "prompt.submit": Kind(
         frozenset(
-            {"promptSeq", "draft", "raster", "points", "box", "hover", "feedback", "candidate", "label_class", "view_m"}
+            {
+                "promptSeq",
+                "draft",
+                "raster",
+                "points",
+                "box",
+                "hover",
+                "feedback",
+                "candidate",
+                "label_class",
+                "view_m",
+                "recipe",
+            }
         ),
         _read_prompt,
         Role.ANNOTATOR,

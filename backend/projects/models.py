@@ -64,13 +64,6 @@ class LabelClass(models.Model):
         LINE = "line"
         POINT = "point"
 
-    class Outline(models.TextChoices):
-        """How suggestions of this class are drawn."""
-
-        NATURAL = "natural"
-        RIGHT_ANGLES = "right_angles"
-        CIRCLE = "circle"
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="classes")
     name = models.CharField(max_length=80)
@@ -79,7 +72,7 @@ class LabelClass(models.Model):
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(9)]
     )
     geometry_type = models.CharField(max_length=8, choices=GeometryType.choices, default=GeometryType.POLYGON)
-    outline = models.CharField(max_length=12, choices=Outline.choices, default=Outline.NATURAL)
+    recipe = models.JSONField(default=dict)  # of vectorisation, see `ml.vectorize.Recipe`
     # metres up to which a gap to a neighbour of the class is closed; null: shapes know nothing of each other
     shared_border_m = models.FloatField(null=True, blank=True)
     order = models.IntegerField(default=0)

@@ -1,6 +1,7 @@
 """Reads projects, members, invites and label classes, and says them as the wire has them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from backend.core.clock import iso, now
 from backend.core.errors import NotFound
 from backend.events.selectors import last_seq
 from backend.projects.models import Invite, LabelClass, Member, Project
+from ml.vectorize import Recipe
 
 # Rooms above add their counts to the list of projects (see `backend/config/urls.py`): project ids -> counts.
 CardCounts = Callable[[Sequence[UUID]], Mapping[UUID, Mapping[str, Any]]]
@@ -91,10 +93,18 @@ def classes_of(project_id: UUID) -> list[LabelClass]:
     return list(LabelClass.objects.filter(project_id=project_id).order_by("order", "name"))
 
 
-def class_outline(project_id: UUID, class_id: UUID) -> str | None:
-    """How suggestions of a class are drawn; None for a class of no such project."""
-    found = LabelClass.objects.filter(project_id=project_id, id=class_id)
-    return found.values_list("outline", flat=True).first()
+def class_recipe(project_id: UUID, class_id: UUID) -> Recipe | None:
+    """How suggestions of a class become shapes; None for a class of no such project."""
+    row = LabelClass.objects.filter(project_id=project_id, id=class_id).first()
+    return None if row is None else recipe_of(row)
+
+
+def recipe_of(label_class: LabelClass) -> Recipe:
+    """A class's recipe: of lines always the centreline, of polygons the ground that one covers if it asks for one."""
+    recipe = Recipe.from_json(label_class.recipe)
+    if label_class.geometry_type == LabelClass.GeometryType.LINE:
+        return replace(recipe, form="centreline", buffered=False)
+    return replace(recipe, buffered=recipe.form == "centreline")
 
 
 def class_json(label_class: LabelClass) -> dict[str, Any]:
@@ -105,7 +115,7 @@ def class_json(label_class: LabelClass) -> dict[str, Any]:
         "colour": label_class.colour,
         "digit": label_class.digit,
         "geometry_type": label_class.geometry_type,
-        "outline": label_class.outline,
+        "recipe": recipe_of(label_class).as_json(),
         "shared_border_m": label_class.shared_border_m,
         "order": label_class.order,
         "attributes": label_class.attributes,

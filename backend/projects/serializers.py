@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from backend.projects.attributes import clean_schema
 from backend.projects.models import LabelClass, Role
+from ml.vectorize import Recipe, RecipeError
 
 LEAST_BORDER_M, MOST_BORDER_M = 0.01, 100.0
 
@@ -48,17 +49,25 @@ class ClassFields(serializers.ModelSerializer[LabelClass]):
     """A label class's fields."""
 
     attributes = serializers.JSONField(required=False)
+    recipe = serializers.JSONField(required=False)
     shared_border_m = serializers.FloatField(
         required=False, allow_null=True, min_value=LEAST_BORDER_M, max_value=MOST_BORDER_M
     )
 
     class Meta:
         model = LabelClass
-        fields = ("name", "colour", "digit", "geometry_type", "outline", "shared_border_m", "order", "attributes")
+        fields = ("name", "colour", "digit", "geometry_type", "recipe", "shared_border_m", "order", "attributes")
 
     def validate_attributes(self, value: object) -> list[dict[str, Any]]:
         """The schema, checked entry by entry."""
         return clean_schema(value)
+
+    def validate_recipe(self, value: object) -> dict[str, Any]:
+        """All fields of a recipe of vectorisation, those that were not said with their defaults."""
+        try:
+            return Recipe.from_json(value).as_json()
+        except RecipeError as error:
+            raise serializers.ValidationError(str(error)) from error
 
     def validate_shared_border_m(self, value: float | None) -> float | None:
         """A finite number; NaN passes the bounds, which it is neither above nor below."""

@@ -2,32 +2,31 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
-from backend.projects.selectors import class_outline
+from backend.projects.selectors import class_recipe
 from backend.rasters.models import Raster
 from backend.segmentation.polylines import digits_for, encode_rings
-from backend.segmentation.prompting import Pixels
+from backend.segmentation.prompting import Pixels, Prompts
 from backend.segmentation.remembered import Remembered
 from ml.decode import Candidate, Decoded, Field, StoppedError
 from ml.frames import RasterFrame, geodesic_area_m2
-from ml.vectorize import forming, polygon_from_logits
-from ml.vectorize.forms import Forming
+from ml.vectorize import Outlined, Placing, Recipe, outline, polygon_from_logits
 from ml.windows import Window
 
 COARSE: dict[str, Any] = {"simplify_px": 2.0, "max_vertices": 48, "max_tolerance_px": 16.0}
 TOKENS = 64  # of a window a side
 
-_forms_kept: Remembered[str | None] = Remembered()
+MOST_VERTICES = 4000  # of a shown outline whose recipe names a tolerance: an answer must pass the socket
+
+_recipes_kept: Remembered[Recipe] = Remembered()
 
 
-def form_of(raster: Raster, frame: RasterFrame, label_class: UUID | None) -> Forming | None:
-    """The form that outlines of a class are given, if it asks for one."""
-    form = ""
-    if label_class is not None:
-        key = (raster.project_id, label_class)
-        form = _forms_kept.get(key, lambda: class_outline(*key)) or ""
-    return forming(form, frame.pixel_size_m())
+def recipe_for(raster: Raster, prompts: Prompts) -> Recipe:
+    """The recipe that is tried out, else that of the class the object will have, else the plain one."""
+    if prompts.recipe is not None or prompts.label_class is None:
+        return prompts.recipe or Recipe()
+    key = (raster.project_id, prompts.label_class)
+    return _recipes_kept.get(key, lambda: class_recipe(*key) or Recipe())
 
 
 def outlined(
@@ -37,14 +36,13 @@ def outlined(
     window: Window,
     points: Pixels,
     *,
-    form: Forming | None = None,
-    whole: bool = True,
+    recipe: Recipe | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[dict[str, Any]]:
     """The candidates as the wire has them, in their order; those without an outline are left out.
 
-    `points` (N, 2) are the positive prompts in the raster's pixels. With `whole`, the outline of `shown` is drawn with
-    all its detail, and with a `form` where the class has one. Raises `StoppedError` between two outlines.
+    `points` (N, 2) are the positive prompts in the raster's pixels. With a `recipe`, the outline of `shown` is drawn by
+    it, with all its detail. Raises `StoppedError` between two outlines.
     """
     precise = digits_for(min(frame.pixel_size_m()))
     part = part_of(window, decoded.field)
@@ -52,11 +50,16 @@ def outlined(
     for candidate in decoded.candidates:
         if stop():
             raise StoppedError
-        full = whole and candidate is shown
-        how = {"forming": form} if full else COARSE
-        shape = polygon_from_logits(
-            candidate.logits, part, width=frame.width, height=frame.height, points=points, **how
-        )
+        full = recipe is not None and candidate is shown
+        said: dict[str, Any] = {}
+        if recipe is not None and full:
+            made = _by_recipe(candidate, frame, part, points, recipe)
+            shape = None if made is None else made.shape
+            said["raw_vertices"] = 0 if made is None else made.raw_vertices
+        else:
+            shape = polygon_from_logits(
+                candidate.logits, part, width=frame.width, height=frame.height, points=points, **COARSE
+            )
         if shape is None:
             continue
         lonlat = frame.lonlat_geometry_from_pixel(shape)
@@ -68,9 +71,20 @@ def outlined(
                 "score": round(candidate.score, 4),
                 "area_m2": float(f"{geodesic_area_m2(lonlat):.6g}"),
                 "index": candidate.index,
+                **said,
             }
         )
     return found
+
+
+def _by_recipe(
+    candidate: Candidate, frame: RasterFrame, part: Window, points: Pixels, recipe: Recipe
+) -> Outlined | None:
+    placing = Placing.of_window(
+        part, len(candidate.logits), width=frame.width, height=frame.height, pixel_m=frame.pixel_size_m()
+    )
+    most = None if recipe.tolerance_m is None else MOST_VERTICES
+    return outline(candidate.logits, placing, recipe, points, max_vertices=most)
 
 
 def part_of(window: Window, field: Field) -> Window:

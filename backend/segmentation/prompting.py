@@ -9,6 +9,7 @@ import numpy.typing as npt
 from backend.core.errors import Invalid
 from ml.decode import PromptError, PromptSet
 from ml.frames import MODEL_SIZE, FrameError, RasterFrame, model_from_pixel
+from ml.vectorize import Recipe
 from ml.windows import Window
 
 Pixels = npt.NDArray[np.float64]
@@ -19,14 +20,15 @@ Box = tuple[float, float, float, float]
 class Prompts:
     """All prompts of one suggestion in lon/lat: `points` of (lon, lat, label 1 or 0), `box` (w, s, e, n) or None.
 
-    `label_class` is the class that the object will have; it says how the outline is drawn. `view_m` is the shorter
-    side, on the ground, of what the user looks at.
+    `label_class` is the class that the object will have; its recipe says how the outline is drawn, unless another
+    `recipe` is tried out. `view_m` is the shorter side, on the ground, of what the user looks at.
     """
 
     points: tuple[tuple[float, float, int], ...]
     box: Box | None = None
     label_class: UUID | None = None
     view_m: float | None = None
+    recipe: Recipe | None = None
 
     def same_place(self, other: "Prompts") -> bool:
         """Whether the other prompts ask for the same masks."""

@@ -17,7 +17,7 @@ from backend.encoding.services import forget_window
 from backend.projects.selectors import model_name
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
-from backend.segmentation.outlines import TOKENS, form_of, outlined
+from backend.segmentation.outlines import TOKENS, outlined, recipe_for
 from backend.segmentation.prompting import Pixels, Prompts, in_window, placed, view_in_window
 from backend.segmentation.remembered import Remembered
 from ml.decode import Asked, Decoded, OnnxDecoder, Seen, StoppedError, decode_nearby
@@ -125,8 +125,7 @@ def suggest(
         frame,
         window,
         asked.positive,
-        form=None if hover else form_of(raster, frame, prompts.label_class),
-        whole=not hover,
+        recipe=None if hover else recipe_for(raster, prompts),
         stop=stop,
     )
     done = time.perf_counter()

@@ -1,5 +1,6 @@
 """How suggestions are drawn follows the class they are for."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,17 +8,16 @@ from uuid import UUID, uuid4
 import pytest
 
 from backend.projects.models import LabelClass
-from backend.rasters.selectors import raster_frame
 from backend.segmentation import outlines
 from backend.segmentation.services import Prompts, StoppedError, suggest
 from ml.decode import OnnxDecoder
-from ml.vectorize import FORMS
+from ml.vectorize import Placing, Recipe
 from tests.support.scenes import Scene, make_scene
 from tests.support.worlds import World, make_world
 
 pytestmark = pytest.mark.django_db
 
-Asked = list[dict[str, Any]]
+Asked = list[Recipe]
 
 
 @pytest.fixture
@@ -33,45 +33,53 @@ def scene(world: World, tmp_path: Path, settings: Any) -> Scene:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """What the chosen candidate's outline was asked with, each time."""
+    """The recipes by which the chosen candidate was drawn, each time."""
     heard: Asked = []
-    trace = outlines.polygon_from_logits
+    by_recipe = outlines.outline
 
-    def listening(*args: Any, **how: Any) -> Any:
-        if "forming" in how:
-            heard.append(how)
-        return trace(*args, **how)
+    def listening(logits: Any, placing: Placing, recipe: Recipe, *args: Any, **how: Any) -> Any:
+        heard.append(recipe)
+        return by_recipe(logits, placing, recipe, *args, **how)
 
-    monkeypatch.setattr(outlines, "polygon_from_logits", listening)
+    monkeypatch.setattr(outlines, "outline", listening)
     return heard
 
 
-def click(scene: Scene, label_class: UUID | None) -> Any:
-    return suggest(scene.raster, Prompts(((*scene.roofs[0], 1),), None, label_class))
+def click(scene: Scene, label_class: UUID | None, recipe: Recipe | None = None) -> Any:
+    return suggest(scene.raster, Prompts(((*scene.roofs[0], 1),), None, label_class, recipe=recipe))
 
 
 @pytest.mark.parametrize("form", ["right_angles", "circle"])
-def test_a_class_of_a_form_gets_it_on_its_chosen_candidate(world: World, scene: Scene, asked: Asked, form: str) -> None:
-    LabelClass.objects.filter(id=world.field.id).update(outline=form)
+def test_the_chosen_candidate_is_drawn_by_the_recipe_of_its_class(
+    world: World, scene: Scene, asked: Asked, form: str
+) -> None:
+    LabelClass.objects.filter(id=world.field.id).update(recipe={"form": form, "smooth_m": 1})
 
     suggestion = click(scene, world.field.id)
 
     assert len(suggestion.candidates) >= 2, "the others come coarse, and as they are"
-    (how,) = asked
-    assert how["forming"].args[0] is FORMS[form]
-    assert tuple(how["forming"].args[1]) == raster_frame(scene.raster).pixel_size_m()
+    assert asked == [Recipe(form=form, smooth_m=1)]
+    assert suggestion.candidates[0]["raw_vertices"] > 20
+    assert "raw_vertices" not in suggestion.candidates[1]
 
 
-@pytest.mark.parametrize("whose", ["natural", "nobody's", "foreign", "none"])
-def test_any_other_class_is_drawn_as_seen(world: World, scene: Scene, asked: Asked, whose: str) -> None:
+def test_a_recipe_that_is_tried_out_goes_before_that_of_the_class(world: World, scene: Scene, asked: Asked) -> None:
+    LabelClass.objects.filter(id=world.field.id).update(recipe={"form": "circle"})
+
+    click(scene, world.field.id, Recipe(tolerance_m=3))
+
+    assert asked == [Recipe(tolerance_m=3)]
+
+
+@pytest.mark.parametrize("whose", ["plain", "nobody's", "foreign", "none"])
+def test_any_other_class_is_drawn_plainly(world: World, scene: Scene, asked: Asked, whose: str) -> None:
     foreign = make_world("Elsewhere").field
-    LabelClass.objects.filter(id=foreign.id).update(outline="right_angles")
-    label_class = {"natural": world.field.id, "nobody's": uuid4(), "foreign": foreign.id, "none": None}[whose]
+    LabelClass.objects.filter(id=foreign.id).update(recipe={"form": "right_angles"})
+    label_class = {"plain": world.field.id, "nobody's": uuid4(), "foreign": foreign.id, "none": None}[whose]
 
     assert click(scene, label_class).candidates
 
-    assert len(asked) == 1
-    assert asked[0]["forming"] is None
+    assert asked == [Recipe()]
 
 
 @pytest.fixture
@@ -106,6 +114,19 @@ def test_another_candidate_of_the_same_prompts_is_drawn_without_decoding_again(
 
     suggest(scene.raster, Prompts(((*scene.roofs[1], 1),)), first.memory, wanted=other)
     assert decodes == [64, 64], "other prompts are decoded"
+
+
+def test_the_same_prompts_by_another_recipe_are_drawn_again_without_decoding(scene: Scene, decodes: list[int]) -> None:
+    prompts = Prompts(((*scene.roofs[0], 1),))
+    first = suggest(scene.raster, prompts)
+    index = first.candidates[0]["index"]
+
+    coarse = suggest(scene.raster, replace(prompts, recipe=Recipe(tolerance_m=50)), first.memory, wanted=index)
+    back = suggest(scene.raster, replace(prompts, recipe=Recipe()), coarse.memory, wanted=index)
+
+    assert decodes == [64]
+    assert len(coarse.candidates[0]["rings"][0][0]) < len(first.candidates[0]["rings"][0][0])
+    assert back.candidates == first.candidates
 
 
 def test_a_hover_has_one_coarse_candidate_and_is_not_remembered(scene: Scene) -> None:

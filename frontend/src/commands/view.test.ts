@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { exampleAnnotation, exampleClass, exampleRaster } from "../protocol/examples";
+import { exampleAnnotation, exampleClass, exampleRaster, exampleRecipe } from "../protocol/examples";
 import type { ClientMessage } from "../protocol/socket";
 import { Conversation } from "../segment/conversation";
 import { confirm } from "../store/apply";
@@ -80,7 +80,7 @@ describe("a prompt", () => {
 
 it("a suggestion is asked for its class, and again when the class is changed for one that is drawn otherwise", () => {
   const fields = exampleClass();
-  const roofs = exampleClass({ id: id("c7"), outline: "right_angles" });
+  const roofs = exampleClass({ id: id("c7"), recipe: exampleRecipe({ form: "right_angles" }) });
   const { store, context } = open({ classes: [fields, roofs], activeClass: fields.id });
   const sent: ClientMessage[] = [];
   const conversation = new Conversation(store, (message) => sent.push(message) > 0);

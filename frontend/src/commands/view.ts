@@ -76,7 +76,7 @@ export function toolAvailable(state: Pick<State, "role">, tool: ToolName): boole
 }
 
 export function chooseClass(context: Context, id: string): void {
-  const drawn = () => classFor(context.store.get(), "polygon")?.outline;
+  const drawn = () => JSON.stringify(classFor(context.store.get(), "polygon")?.recipe);
   const old = drawn();
   context.store.set({ activeClass: id });
   if (drawn() !== old) context.conversation.classChanged();

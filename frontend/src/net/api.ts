@@ -6,9 +6,11 @@ import {
   eventPageSchema,
   jobSchema,
   labelClassSchema,
+  outlinePreviewSchema,
   rasterSchema,
   revisionSchema,
   windowsSchema,
+  type OutlineRecipe,
 } from "../protocol/entities";
 import type { ClassForm, RasterChange } from "../protocol/requests";
 import {
@@ -94,6 +96,11 @@ export const api = {
       requestJson("PATCH", `/api/projects/${seg(project)}/classes/${seg(id)}`, labelClassSchema, { body }),
     remove: (project: string, id: string) =>
       requestNothing("DELETE", `/api/projects/${seg(project)}/classes/${seg(id)}`),
+  },
+  outlines: {
+    /** What a recipe makes of a sample mask. */
+    trySample: (project: string, recipe: OutlineRecipe, sample: string) =>
+      requestJson("POST", `/api/projects/${seg(project)}/outlines`, outlinePreviewSchema, { body: { recipe, sample } }),
   },
   rasters: {
     list: async (project: string) =>

@@ -16,19 +16,35 @@ const classAttributeSchema = z.object({
 });
 export type ClassAttribute = z.infer<typeof classAttributeSchema>;
 
+export const SIMPLIFICATIONS = ["visvalingam", "douglas_peucker", "none"] as const;
+/** How the mask of a suggestion becomes a shape; lengths and areas on the ground, null where the mask decides. */
+const outlineRecipeSchema = z.object({
+  simplify: z.enum(SIMPLIFICATIONS),
+  tolerance_m: z.number().nullable(),
+  smooth_m: z.number(),
+  fill_holes_m2: z.number(),
+  drop_parts_m2: z.number(),
+  form: z.enum(["", "right_angles", "circle", "centreline"]),
+  group_directions: z.boolean(),
+  least_length_m: z.number().nullable(),
+  width_m: z.number().nullable(),
+  buffered: z.boolean(),
+});
+export type OutlineRecipe = z.infer<typeof outlineRecipeSchema>;
+
 export const labelClassSchema = z.object({
   id,
   name: z.string(),
   colour: z.string(),
   digit: z.number().nullable(),
   geometry_type: z.enum(["polygon", "line", "point"]),
-  outline: z.enum(["natural", "right_angles", "circle"]),
+  recipe: outlineRecipeSchema,
+  shared_border_m: z.number().nullable(),
   order: z.number(),
   attributes: z.array(classAttributeSchema),
 });
 export type LabelClass = z.infer<typeof labelClassSchema>;
 export type GeometryType = LabelClass["geometry_type"];
-export type Outline = LabelClass["outline"];
 
 const statsSchema = z.object({
   min: z.number(),
@@ -192,3 +208,15 @@ export const windowsSchema = z.object({
   ),
   totals: z.object({ planned: z.number(), ready: z.number(), failed: z.number(), skipped: z.number() }),
 });
+
+const outlineOnMask = z.object({ geometry: geometrySchema, vertices: z.number() });
+/** What a recipe makes of a mask; both outlines in pixels, y downward. */
+export const outlinePreviewSchema = z.object({
+  before: outlineOnMask,
+  after: outlineOnMask,
+  formed: z.boolean(),
+  iou: z.number(),
+  hausdorff_m: z.number(),
+});
+export type OutlinePreview = z.infer<typeof outlinePreviewSchema>;
+

@@ -1,5 +1,5 @@
 /** Plain examples of what the wire carries, for tests. */
-import type { Annotation, Job, LabelClass, Raster, Revision } from "./entities";
+import type { Annotation, Job, LabelClass, OutlineRecipe, Raster, Revision } from "./entities";
 import type { User } from "./rest";
 
 const PROJECT = "00000000-0000-4000-8000-000000000001";
@@ -22,9 +22,26 @@ export function exampleClass(change: Partial<LabelClass> = {}): LabelClass {
     colour: "#ff6b6b",
     digit: 1,
     geometry_type: "polygon",
-    outline: "natural",
+    recipe: exampleRecipe(),
+    shared_border_m: null,
     order: 0,
     attributes: [],
+    ...change,
+  };
+}
+
+export function exampleRecipe(change: Partial<OutlineRecipe> = {}): OutlineRecipe {
+  return {
+    simplify: "visvalingam",
+    tolerance_m: null,
+    smooth_m: 0,
+    fill_holes_m2: 0,
+    drop_parts_m2: 0,
+    form: "",
+    group_directions: false,
+    least_length_m: null,
+    width_m: null,
+    buffered: false,
     ...change,
   };
 }

@@ -6,7 +6,8 @@ export interface ClassForm {
   readonly colour: string;
   readonly digit: number | null;
   readonly geometry_type: LabelClass["geometry_type"];
-  readonly outline: LabelClass["outline"];
+  readonly recipe: LabelClass["recipe"];
+  readonly shared_border_m: number | null;
   readonly order?: number;
   readonly attributes: readonly LabelClass["attributes"][number][];
 }

@@ -1,12 +1,14 @@
 /** Server data the open project's store does not hold, cached by key. */
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "../net/http";
+import type { OutlineRecipe } from "../protocol/entities";
 
 export const keys = {
   session: ["session"],
   projects: ["projects"],
   project: (id: string) => ["project", id],
   classes: (id: string) => ["project", id, "classes"],
+  outline: (id: string, recipe: OutlineRecipe, sample: string) => ["project", id, "outline", recipe, sample],
   stats: (id: string) => ["project", id, "stats"],
   members: (id: string) => ["project", id, "members"],
   invites: (id: string) => ["project", id, "invites"],

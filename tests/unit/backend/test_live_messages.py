@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from backend.core.errors import EdgewiseError
 from backend.live.messages import CLIENT_MESSAGES, MAX_BYTES, MAX_POINTS, Ping, PresenceUpdate, PromptSubmit, parse
+from ml.vectorize import Recipe
 
 DRAFT = "6f0b8f4e-3d7c-4f0e-9a55-6a3f6c9f8a01"
 RASTER = "0c2e41f0-8f2e-4bb0-8d0b-0f6f5a2f1a02"
@@ -51,6 +52,13 @@ def test_a_prompt_is_read_as_it_was_said() -> None:
     )
 
 
+def test_a_recipe_that_is_tried_out_is_read_with_its_defaults() -> None:
+    read = parse(json.dumps({**PROMPT, "recipe": {"form": "circle", "tolerance_m": 2}}))
+
+    assert isinstance(read, PromptSubmit)
+    assert read.recipe == Recipe(form="circle", tolerance_m=2)
+
+
 def test_a_pointer_that_left_the_map_is_nowhere() -> None:
     assert parse('{"type": "presence.update", "cursor": null}') == PresenceUpdate(None, None, None)
     assert parse('{"type": "ping"}') == Ping(0.0)
@@ -86,6 +94,8 @@ def test_what_is_not_a_message_is_refused(said: str) -> None:
         {"points": [], "box": None}, {"box": [1, 2, 3]}, {"box": [3, 2, 1, 4]}, {"box": [1, 4, 3, 2]},
         {"box": [1, 2, 3, 91]}, {"box": [1, 2, 1, 4]}, {"box": "1234"}, {"box": {"w": 1}}, {"box": [1, 2, 3, None]},
         {"hover": 1}, {"hover": None}, {"feedback": "yes"}, {"candidate": 4}, {"candidate": -1}, {"candidate": True},
+        {"recipe": {"form": "wobbly"}}, {"recipe": {"tolerance_m": -1}}, {"recipe": {"tolerance_m": True}},
+        {"recipe": {"smooth_m": 1e300}}, {"recipe": {"what": 1}}, {"recipe": []}, {"recipe": "circle"},
         {"candidate": 1.0}, {"candidate": [1]}, {"label_class": "x"}, {"label_class": 1},
         {"view_m": 0}, {"view_m": -1}, {"view_m": 1e9}, {"view_m": True}, {"view_m": "9"}, {"view_m": [1]},
         {"user": "somebody"}, {"__class__": "x"},

@@ -21,6 +21,7 @@ from backend.rasters import services as rasters
 from backend.rasters.models import Raster
 from backend.review.rules import require_may_move
 
+SQUARE = {"form": "right_angles", "group_directions": True, "fill_holes_m2": 2, "drop_parts_m2": 4}
 FIXTURES = settings.ROOT / "fixtures"
 PROJECTS = VILLAGE, SHAPES = "Edgewick", "Calibration"
 LEGEND: list[dict[str, Any]] = [
@@ -28,7 +29,7 @@ LEGEND: list[dict[str, Any]] = [
         "name": "Building",
         "colour": "#f76707",
         "digit": 1,
-        "outline": "right_angles",
+        "recipe": SQUARE,
         "attributes": [
             {
                 "key": "roof",
@@ -49,8 +50,13 @@ LEGEND: list[dict[str, Any]] = [
             {"key": "irrigated", "label": "Irrigated", "type": "boolean", "required": False},
         ],
     },
-    {"name": "Water", "colour": "#22b8cf", "digit": 3},
-    {"name": "Solar", "colour": "#7950f2", "digit": 4, "outline": "right_angles"},
+    {
+        "name": "Water",
+        "colour": "#22b8cf",
+        "digit": 3,
+        "recipe": {"smooth_m": 4, "fill_holes_m2": 20, "drop_parts_m2": 20},
+    },
+    {"name": "Solar", "colour": "#7950f2", "digit": 4, "recipe": SQUARE},
     {"name": "Tree", "colour": "#51cf66", "digit": 5},
     {"name": "Track", "colour": "#e64980", "digit": 6, "geometry_type": "line"},
 ]

@@ -54,12 +54,6 @@ export const common = {
     accepted: "Accepted",
     changes_requested: "Changes requested",
   },
-  outline: { natural: "As seen", right_angles: "Right angles", circle: "Circle" },
-  outlineHelp: {
-    natural: "Follows the edge of the object: fields, water, trees.",
-    right_angles: "Straight walls with square corners where the object nearly has them: buildings, panels, courts.",
-    circle: "A circle where the object nearly is one: tanks, silos, fields watered from a pivot.",
-  },
   geometryType: { polygon: "Polygon", line: "Line", point: "Point" },
   attributeType: { text: "Text", number: "Number", choice: "Choice", boolean: "Yes / no" },
   notFound: {

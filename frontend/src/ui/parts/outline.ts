@@ -52,3 +52,34 @@ function linesOf(geometry: Geometry): readonly (readonly (readonly number[])[])[
       return geometry.coordinates.flat();
   }
 }
+
+/** A square into which shapes in pixels, y downward, are drawn on one scale. */
+export interface Frame {
+  path(geometry: Geometry): string;
+  corners(geometry: Geometry): readonly (readonly [number, number])[];
+}
+
+/** The frame that a shape fills. */
+export function fitted(shape: Geometry, size: number): Frame {
+  const points = linesOf(shape).flat();
+  const xs = points.map(([x = 0]) => x);
+  const ys = points.map(([, y = 0]) => y);
+  const [left, top] = [Math.min(...xs), Math.min(...ys)];
+  const [width, height] = [Math.max(...xs) - left, Math.max(...ys) - top];
+  const scale = (size - 4 * MARGIN) / Math.max(width, height, 1e-9);
+  const [padX, padY] = [(size - width * scale) / 2, (size - height * scale) / 2];
+  const at = ([x = 0, y = 0]: readonly number[]) => [padX + (x - left) * scale, padY + (y - top) * scale] as const;
+  const text = (place: readonly number[]) =>
+    at(place)
+      .map((value) => value.toFixed(1))
+      .join(" ");
+  return {
+    path: (geometry) => {
+      const end = geometry.type.endsWith("LineString") ? "" : "Z";
+      return linesOf(geometry)
+        .map((line) => `M${line.map(text).join("L")}${end}`)
+        .join("");
+    },
+    corners: (geometry) => linesOf(geometry).flat().map(at),
+  };
+}

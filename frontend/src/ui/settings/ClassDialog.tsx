@@ -3,7 +3,7 @@ import { Button, ColorInput, Group, Modal, SegmentedControl, Select, Stack, Text
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
-import type { ClassAttribute, GeometryType, LabelClass, Outline } from "../../protocol/entities";
+import type { ClassAttribute, GeometryType, LabelClass, OutlineRecipe } from "../../protocol/entities";
 import { api } from "../../net/api";
 import { CLASS_COLOURS } from "../colour";
 import { fieldErrors } from "../errors";
@@ -11,6 +11,8 @@ import { ErrorNote } from "../parts/ErrorNote";
 import { keys } from "../query";
 import { AttributeEditor } from "./AttributeEditor";
 import { freeDigits, unfinishedAttributes } from "./classForm";
+import { RecipeEditor } from "./RecipeEditor";
+import { PLAIN, presetOf } from "./recipes";
 
 interface ClassDialogProps {
   readonly projectId: string;
@@ -19,7 +21,6 @@ interface ClassDialogProps {
   readonly onClose: () => void;
 }
 
-const OUTLINES: readonly Outline[] = ["natural", "right_angles", "circle"];
 const GEOMETRY_TYPES: readonly GeometryType[] = ["polygon", "line", "point"];
 
 export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDialogProps) {
@@ -30,12 +31,18 @@ export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDia
   const [colour, setColour] = useState(labelClass?.colour ?? unusedColour(others));
   const [digit, setDigit] = useState<number | null>(labelClass === null ? (digits[0] ?? null) : labelClass.digit);
   const [geometryType, setGeometryType] = useState<GeometryType>(labelClass?.geometry_type ?? "polygon");
-  const [outline, setOutline] = useState<Outline>(labelClass?.outline ?? "natural");
+  const [recipe, setRecipe] = useState<OutlineRecipe>(labelClass?.recipe ?? PLAIN);
+  const [border, setBorder] = useState<number | null>(labelClass?.shared_border_m ?? null);
   const [attributes, setAttributes] = useState<readonly ClassAttribute[]>(labelClass?.attributes ?? []);
 
   const save = useMutation({
     mutationFn: () => {
-      const form = { name: name.trim(), colour, digit, geometry_type: geometryType, outline, attributes };
+      const shape = {
+        geometry_type: geometryType,
+        recipe,
+        shared_border_m: geometryType === "polygon" ? border : null,
+      };
+      const form = { name: name.trim(), colour, digit, ...shape, attributes };
       return labelClass === null
         ? api.classes.create(projectId, { ...form, order: others.length })
         : api.classes.change(projectId, labelClass.id, form);
@@ -104,7 +111,10 @@ export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDia
             </Text>
             <SegmentedControl
               value={geometryType}
-              onChange={(value) => setGeometryType(value)}
+              onChange={(value) => {
+                setGeometryType(value);
+                setRecipe(value === "line" ? presetOf("road").recipe : PLAIN);
+              }}
               disabled={labelClass !== null}
               data={GEOMETRY_TYPES.map((value) => ({ value, label: t(`geometryType.${value}`) }))}
             />
@@ -114,20 +124,24 @@ export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDia
               </Text>
             )}
           </div>
-          {geometryType === "polygon" && (
+          {geometryType !== "point" && (
             <div>
               <Text fw={500} mb={4}>
-                {t("classes.outline")}
+                {t("shaping.title")}
               </Text>
-              <SegmentedControl
-                value={outline}
-                onChange={(value) => setOutline(value)}
-                data={OUTLINES.map((value) => ({ value, label: t(`outline.${value}`) }))}
-                data-testid="class-outline"
+              <RecipeEditor
+                key={geometryType}
+                projectId={projectId}
+                geometryType={geometryType}
+                colour={colour}
+                recipe={recipe}
+                border={border}
+                onChange={(next, shared) => {
+                  setRecipe(next);
+                  setBorder(shared);
+                }}
+                error={fields["recipe"] ?? fields["shared_border_m"]}
               />
-              <Text c="dimmed" size="xs" mt={4}>
-                {t(`outlineHelp.${outline}`)}
-              </Text>
             </div>
           )}
           <AttributeEditor
