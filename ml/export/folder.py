@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ml.export.int8 import write_int8
 from ml.export.onnx_files import export_decoder, export_encoder, export_memory
 from ml.export.weights import save_weights
 from ml.models.installed import INPUT_SIZE, MANIFEST, CandidateRule
@@ -29,11 +30,18 @@ class Card:
 
 
 def write_folder(
-    model: Any, folder: Path, card: Card, tell: Callable[[str], None] = lambda _: None, *, memory: bool = False
+    model: Any,
+    folder: Path,
+    card: Card,
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    memory: bool = False,
+    eight_bits: bool = True,
 ) -> None:
     """Writes all files of a model into an empty folder, the manifest last; `tell` hears what is being written.
 
-    `memory` is for models that were trained with it: 36 MB more.
+    `memory` is for models that were trained with it: 36 MB more. `eight_bits` writes the decoder once more, 8 MB; it is
+    used only after `ml.quality.agreement` has measured that it may be.
     """
     folder.mkdir(parents=True, exist_ok=True)
     steps: list[tuple[str, Callable[[], None]]] = [
@@ -41,6 +49,9 @@ def write_folder(
         ("decoder", lambda: export_decoder(model, folder / "prepare.onnx", folder / "decoder.onnx")),
         ("weights", lambda: save_weights(model, folder / "weights.safetensors")),
     ]
+    if eight_bits:
+        both = folder / "decoder.onnx", folder / "decoder_int8.onnx"
+        steps.insert(2, ("decoder in eight bits", lambda: write_int8(*both)))
     if memory:
         paths = folder / "memory_encoder.onnx", folder / "memory_attention.onnx"
         steps.append(("memory", lambda: export_memory(model, *paths)))

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from ml.models import places
-from ml.models.install import Source, Steps, export, install, remove, verify
+from ml.models.install import Source, Steps, agreement, export, install, remove, verify
 from ml.models.installed import InstalledModel, ModelError, choose_model, load_model, model_folders
 from ml.models.registry import PUBLISHED
 
@@ -22,6 +22,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         ("install", _install, "download and convert a published model"),
         ("export", _export, "write an installed model's ONNX files anew into a folder"),
         ("verify", _verify, "compare an installed model with Meta's code and its own weights"),
+        ("tune", _tune, "measure whether a model may be decoded in parts and in eight bits, and write what agrees"),
         ("remove", _remove, "remove an installed model"),
     ):
         one = commands.add_parser(name, help=help_text, description=help_text)
@@ -37,6 +38,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
             one.add_argument("--to", type=Path, required=True, help="a folder that gets a folder NAME")
         if name == "verify":
             one.add_argument("--prompts", type=int, default=200, help="prompt sets to compare (%(default)s)")
+        if name in ("verify", "tune"):
+            scenes = 12 if name == "tune" else 0
+            one.add_argument("--scenes", type=int, default=scenes, help="scenes to decode in parts (%(default)s)")
 
 
 def main(given: argparse.Namespace) -> int:
@@ -94,7 +98,17 @@ def _verify(given: argparse.Namespace) -> int:
     found = verify(model, given.prompts, lambda done: progress.count(done, given.prompts))
     progress.end()
     print(found.table())
+    if given.scenes:
+        way = agreement(model, given.scenes, print)
+        print(f"of these: fields {way.fields}, {way.precision}; in use: fields {model.fields}, {model.precision}")
     return 0 if found.passed else 1
+
+
+def _tune(given: argparse.Namespace) -> int:
+    model = choose_model(places.folders(), given.name)
+    way = agreement(model, given.scenes, print, write=True)
+    print(f"{model.name} is decoded in fields of {way.fields} tokens in {way.precision}. A running server finds out.")
+    return 0
 
 
 def _remove(given: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from ml.models.registry import Published, published
 
 NEEDED = ("torch", "sam2", "onnx", "safetensors", "hydra")
 TRIED = 8  # prompt sets that a new model is compared by before it is used; `verify` compares 200
+OBJECTS_EACH = 5  # of each scene that decoding in parts is measured on
 GROWTH = 3  # checkpoint, weights and ONNX files lie side by side for a while
 OWN = "-own"
 
@@ -156,6 +157,26 @@ def verify(model: InstalledModel, prompt_sets: int, tell: Callable[[int], None])
     from ml.export.weights import load_installed
 
     return _compared(model, load_installed(model), prompt_sets, tell)
+
+
+def agreement(model: InstalledModel, scenes: int, tell: Callable[[str], None], *, write: bool = False) -> Any:
+    """Measures whether a model may be decoded in parts and in eight bits; the `Way` that was chosen.
+
+    `write` puts the choice into its manifest. Raises `ModelError` where the scenes cannot be drawn, or there is no way
+    but the whole window.
+    """
+    if importlib.util.find_spec("cv2") is None:
+        raise ModelError("Drawing the scenes needs OpenCV: pip install opencv-python-headless")
+    if model.prepare is None:
+        raise ModelError(f"{model.name} decodes whole windows only: it has no file `prepare`. Install a newer export.")
+    from ml.encode.onnx_encoder import OnnxEncoder
+    from ml.quality.agreement import agreements, choice, record
+    from ml.quality.pictures import held_out_scenes
+
+    found = agreements(model, OnnxEncoder(model), held_out_scenes(scenes, OBJECTS_EACH), tell)
+    if not write:
+        return choice(found)
+    return record(model.encoder.path.parent, found, f"{scenes} held-out scenes, {OBJECTS_EACH} objects each")
 
 
 def _compared(model: InstalledModel, torch_model: Any, sets: int, tell: Callable[[int], None] = lambda _: None) -> Any:

@@ -51,6 +51,7 @@ def test_a_published_model_is_downloaded_converted_tried_and_there(tiny: Install
     assert list((folder.parent / ".downloads").iterdir()) == []
     assert sorted(path.name for path in folder.iterdir()) == [
         "decoder.onnx",
+        "decoder_int8.onnx",
         "encoder.onnx",
         "memory_attention.onnx",
         "memory_encoder.onnx",
