@@ -16,6 +16,6 @@ def user_json(user: User) -> dict[str, Any]:
         "id": str(user.id),
         "username": user.username,
         "display_name": user.display_name or user.username,
-        "is_staff": user.is_staff,
+        "is_staff": user.is_staff or user.is_superuser,
         "colour": user.colour,
     }

@@ -10,6 +10,7 @@ JOBS: dict[str, running.Entry] = {
     "encoding.run": running.Entry("backend.encoding.jobs:run", queue="encode", attempts=3),
     "encoding.urgent": running.Entry("backend.encoding.jobs:urgent", queue="urgent", attempts=2),
     "exchange.export": running.Entry("backend.exchange.jobs:export", queue="exchange", attempts=2),
+    "administration.work": running.Entry("backend.administration.jobs:work", queue="models", attempts=2),
 }
 
 

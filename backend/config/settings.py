@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "backend.outlines.apps.Room",
     "backend.review.apps.Room",
     "backend.exchange.apps.Room",
+    "backend.administration.apps.Room",
     "backend.live.apps.Room",
     "backend.config.apps.ConfigRoom",
 ]

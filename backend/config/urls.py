@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/", include("backend.outlines.api")),
     path("api/", include("backend.review.api")),
     path("api/", include("backend.exchange.api")),
+    path("api/", include("backend.administration.api")),
     re_path(r"^(?!api/|ws/|static/).*$", pages.app),
 ]
 handler404 = "backend.config.errors.not_found"

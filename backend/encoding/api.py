@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.policies import is_administrator
 from backend.core.errors import Conflict, Invalid
 from backend.encoding import choosing, engine, selectors, services
 from backend.jobs import services as jobs
@@ -133,6 +134,10 @@ def _job(request: Request, job_id: UUID, needed: Role) -> Job:
     job = Job.objects.select_related("created_by").filter(id=job_id).first()
     if job is None:
         raise not_found("job")
+    if job.project_id is None:
+        if not is_administrator(request.user):
+            raise not_found("job")
+        return job
     mine = job.created_by_id is not None and job.created_by_id == getattr(request.user, "id", None)
     require_member(request.user, job.project_id, Role.VIEWER if mine else needed, noun="job")
     return job

@@ -2,6 +2,7 @@
 
 import threading
 from functools import lru_cache
+from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
@@ -12,15 +13,21 @@ from backend.projects.selectors import model_name
 from ml.embeddings import Embedding, EmbeddingCache, EmbeddingKey, EmbeddingStore
 from ml.encode import Encoder
 from ml.models import InstalledModel, ModelError, choose_model, installed_models
+from ml.models.default import default_name
 from ml.windows import Window
 
 _encoding = threading.Lock()  # one window at a time: two would only share the same cores
 
 
+def models_home() -> Path:
+    """The folder that models are installed into."""
+    return Path(settings.DATA_DIR, "models")
+
+
 def default_model() -> InstalledModel:
     """The model of projects that have chosen none. Raises `model.not_installed`."""
     try:
-        return choose_model(settings.MODEL_DIRS, settings.MODEL)
+        return choose_model(settings.MODEL_DIRS, settings.MODEL or default_name(models_home()))
     except ModelError as error:
         raise Unavailable(str(error), code="model.not_installed") from error
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 import shapely
-from django.db.models import Avg, Count
+from django.db.models import Avg, Count, Sum
 
 from backend.core.errors import EdgewiseError
 from backend.encoding import engine, keeping
@@ -71,6 +71,14 @@ def ready_by_model(raster: Raster) -> dict[str, set[Window]]:
     for model_hash, *place in rows.order_by("-at").values_list("model_hash", "col", "row", "size"):
         found.setdefault(model_hash, set()).add(Window(*place))
     return found
+
+
+def embeddings_by_model() -> dict[str, tuple[int, int]]:
+    """How many embeddings each model has on this server, by its hash, and their bytes."""
+    rows = EncodeWindow.objects.filter(state="ready").values("model_hash").order_by()
+    return {
+        row["model_hash"]: (row["count"], row["size"]) for row in rows.annotate(count=Count("id"), size=Sum("nbytes"))
+    }
 
 
 def windows_of_any_model(raster: Raster) -> list[Window]:

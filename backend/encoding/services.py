@@ -5,6 +5,7 @@ import errno
 import logging
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 MIN_STRIDE = 256
 URGENT_PRIORITY = 100
+FORGET_AT_ONCE = 50
 NO_DISK = "The server's disk is full. Ask your administrator for room, then start encoding again: what is done stays."
 
 
@@ -143,6 +145,19 @@ def forget_window(raster: Raster, window: Window, model: InstalledModel) -> None
     row = _row(raster, model, window)
     if row is not None:
         row.delete()
+
+
+def forget_model(model_hash: str, tell: Callable[[int], bool]) -> None:
+    """Removes every embedding of a model; `tell` hears how many are gone, and ends it by saying no."""
+    rows = EncodeWindow.objects.filter(model_hash=model_hash).order_by("id")
+    gone = 0
+    while (some := list(rows[:FORGET_AT_ONCE])) and tell(gone):
+        for row in some:
+            key = EmbeddingKey(str(row.raster_id), row.recipe_hash, model_hash, Window(row.col, row.row, row.size))
+            engine.cache().forget(key)
+            engine.store().delete(key)
+        EncodeWindow.objects.filter(id__in=[row.id for row in some]).delete()
+        gone += len(some)
 
 
 def raster_removed(raster_id: UUID) -> None:

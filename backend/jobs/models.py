@@ -22,7 +22,7 @@ class Job(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=20)
-    project_id = models.UUIDField()
+    project_id = models.UUIDField(null=True)  # none: for the whole server, shown to administrators
     raster_id = models.UUIDField(null=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     total = models.IntegerField(default=0)

@@ -15,6 +15,11 @@ def jobs_of_project(project_id: UUID, limit: int = 100) -> Sequence[Job]:
     return list(Job.objects.filter(project_id=project_id).select_related("created_by").order_by("-created_at")[:limit])
 
 
+def jobs_of_server(limit: int = 50) -> Sequence[Job]:
+    """The newest jobs that belong to no project."""
+    return list(Job.objects.filter(project_id=None).select_related("created_by").order_by("-created_at")[:limit])
+
+
 def open_job(raster_id: UUID, kind: str) -> Job | None:
     """The raster's queued or running job of this kind, if there is one."""
     return Job.objects.filter(raster_id=raster_id, kind=kind, state__in=Job.OPEN).first()
@@ -47,7 +52,7 @@ def job_json(job: Job) -> dict[str, Any]:
     return {
         "id": str(job.id),
         "kind": job.kind,
-        "project": str(job.project_id),
+        "project": str(job.project_id) if job.project_id else None,
         "raster": str(job.raster_id) if job.raster_id else None,
         "state": job.state,
         "total": job.total,

@@ -39,7 +39,7 @@ def create(
     kind: str,
     name: str,
     *,
-    project_id: UUID,
+    project_id: UUID | None,
     raster_id: UUID | None = None,
     created_by_id: UUID | None = None,
     total: int = 0,
@@ -98,6 +98,17 @@ def progress(job_id: UUID, **counts: int) -> bool:
         return job.state == Job.State.RUNNING
 
 
+def step(job_id: UUID, what: str) -> None:
+    """Says in words what a job is doing now; its counts begin anew."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().filter(id=job_id).first()
+        if job is None:
+            return
+        job.params = {**job.params, "step": what}
+        job.save(update_fields=["params", "updated_at"])
+    reckon(job_id, total=0)
+
+
 def reckon(job_id: UUID, *, total: int, done: int = 0, skipped: int = 0) -> None:
     """Notes what was done before this run: the time left is reckoned from here, by what this run does."""
     with transaction.atomic():
@@ -110,14 +121,25 @@ def reckon(job_id: UUID, *, total: int, done: int = 0, skipped: int = 0) -> None
         tell(job)
 
 
-def finish(job_id: UUID, *, error: Mapping[str, Any] | None = None, counts: Mapping[str, int] | None = None) -> None:
-    """Ends a job as done, as cancelled where that was asked for, or as failed with `{code, message}`."""
+def finish(
+    job_id: UUID,
+    *,
+    error: Mapping[str, Any] | None = None,
+    counts: Mapping[str, int] | None = None,
+    result: Mapping[str, Any] | None = None,
+) -> None:
+    """Ends a job as done, as cancelled where that was asked for, or as failed with `{code, message}`.
+
+    `result` is what came of it, for those who started it.
+    """
     with transaction.atomic():
         job = Job.objects.select_for_update().filter(id=job_id).first()
         if job is None or job.state not in Job.OPEN:
             return
         for name, value in (counts or {}).items():
             setattr(job, name, value)
+        if result is not None:
+            job.params = {**job.params, "result": dict(result)}
         if error is not None:
             job.error = dict(error)
             _end(job, Job.State.FAILED)
@@ -180,6 +202,8 @@ def move_to_card(job: Job) -> None:
 
 def tell(job: Job) -> None:
     """Sends the job's state to its project as a hint."""
+    if job.project_id is None:
+        return
     events.hint(job.project_id, {"type": "job", "job": job_json(job)})
 
 

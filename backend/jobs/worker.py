@@ -25,6 +25,7 @@ LANES: dict[str, tuple[str, ...]] = {
     "bulk": ("encode",),
     "urgent": ("urgent",),
     "files": ("prepare", "exchange"),
+    "models": ("models",),
 }
 SWEEP_SECONDS = 10.0
 BEAT_SECONDS = 10.0

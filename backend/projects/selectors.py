@@ -51,6 +51,11 @@ def model_name(project_id: UUID) -> str:
     return Project.objects.filter(id=project_id).values_list("model", flat=True).first() or ""
 
 
+def projects_with_model(name: str) -> list[Project]:
+    """Projects that have chosen a model by this name, by their own names; for an empty one, those that chose none."""
+    return list(Project.objects.filter(model=name).order_by("name", "id"))
+
+
 def members_of(project_id: UUID) -> list[Member]:
     """The project's members, owners first, then by name."""
     rank = {"owner": 0, "reviewer": 1, "annotator": 2, "viewer": 3}

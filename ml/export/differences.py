@@ -1,6 +1,7 @@
 """What a comparison with Meta's code found: how far each kind of output lies from the reference's."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,17 @@ class Parity:
             for one in self.differences
         ]
         return "\n".join([f"{self.model}: {'pass' if self.passed else 'FAIL'}", *rows])
+
+    def as_json(self) -> dict[str, Any]:
+        """For the page of models: whether it passed, the kind that came nearest to its bound, and the table."""
+        worst = max(self.differences, key=lambda one: one.largest / one.bound, default=None)
+        return {
+            "passed": self.passed,
+            "largest": worst.largest if worst else None,
+            "bound": worst.bound if worst else None,
+            "what": worst.what if worst else None,
+            "table": self.table(),
+        }
 
     def note(self, what: str, ours: Floats, theirs: Floats, *, compared: int = 1, bound: float = BOUND) -> None:
         """Adds the largest difference over the reference's standard deviation, or size where it is a single number."""

@@ -1,17 +1,15 @@
-"""`python -m ml models`: what is there, installing, exporting, verifying, removing."""
+"""`python -m ml models`: what is there, installing, exporting, verifying, removing, and which is the default."""
 
 import argparse
-import shutil
 import sys
-import time
 from pathlib import Path
 
 from ml.models import places
+from ml.models.default import default_name, keep_default, set_default
 from ml.models.install import Source, Steps, agreement, export, install, remove, verify
-from ml.models.installed import InstalledModel, ModelError, choose_model, load_model, model_folders
+from ml.models.installed import ModelError, bytes_of, choose_model, load_model, model_folders
+from ml.models.progress import Lines, Progress, give_way
 from ml.models.registry import PUBLISHED
-
-BAR = 30
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -24,11 +22,14 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         ("verify", _verify, "compare an installed model with Meta's code and its own weights"),
         ("tune", _tune, "measure whether a model may be decoded in parts and in eight bits, and write what agrees"),
         ("remove", _remove, "remove an installed model"),
+        ("default", _default, "choose the model of projects that have chosen none"),
     ):
         one = commands.add_parser(name, help=help_text, description=help_text)
         one.set_defaults(run=run)
         if name != "list":
             one.add_argument("name", metavar="NAME")
+        if name in ("install", "verify"):
+            one.add_argument("--lines", action="store_true", help=argparse.SUPPRESS)  # for the server's worker
         if name in ("install", "remove"):
             one.add_argument("--into", type=Path, default=places.home(), help="the folder of models (%(default)s)")
         if name == "install":
@@ -45,9 +46,14 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     """Runs a command; 1, with words that say what to do, when it cannot be done."""
+    lines = getattr(given, "lines", False)
     try:
+        if lines:
+            give_way()
         code: int = given.run(given)
     except ModelError as error:
+        if lines:
+            Lines().error(str(error))
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -58,6 +64,7 @@ def main(given: argparse.Namespace) -> int:
 
 def _list(_: argparse.Namespace) -> int:
     here: set[str] = set()
+    default = default_name(places.home())
     for folder in model_folders(places.folders()):
         try:
             model = load_model(folder)
@@ -66,7 +73,8 @@ def _list(_: argparse.Namespace) -> int:
             continue
         hidden = " (hidden by one of the same name above)" if model.name in here else ""
         here.add(model.name)
-        print(f"  installed  {model.name:<26} {_bytes_of(model) / 1e6:6.0f} MB  {folder}{hidden}")
+        note = " (the default)" if model.name == default else hidden
+        print(f"  installed  {model.name:<26} {bytes_of(model) / 1e6:6.0f} MB  {folder}{note}")
     for one in PUBLISHED:
         if one.name not in here:
             print(f"  available  {one.name:<26} {one.bytes / 1e6:6.0f} MB  python -m ml models install {one.name}")
@@ -74,12 +82,19 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _install(given: argparse.Namespace) -> int:
-    progress = Progress()
+    progress = Lines() if given.lines else Progress()
     steps = Steps(progress.say, progress.bytes)
     source = Source(given.checkpoint, given.own, places.mirror(), places.offline(), steps)
+    keep_default(places.folders(), places.home())
     model = install(given.name, given.into, source)
     progress.end()
-    print(f"{model.name} is installed. Use it: EDGEWISE_MODEL={model.name} make run")
+    if isinstance(progress, Lines):
+        progress.result({"model": model.name, "hash": model.sha256})
+    else:
+        print(
+            f"{model.name} is installed. Owners choose it in their project's settings; for all projects that have "
+            f"chosen none: python -m ml models default {model.name}"
+        )
     return 0
 
 
@@ -93,10 +108,13 @@ def _export(given: argparse.Namespace) -> int:
 
 def _verify(given: argparse.Namespace) -> int:
     model = choose_model(places.folders(), given.name)
-    progress = Progress()
+    progress = Lines() if given.lines else Progress()
     progress.say(f"Comparing {model.name} with Meta's code")
     found = verify(model, given.prompts, lambda done: progress.count(done, given.prompts))
     progress.end()
+    if isinstance(progress, Lines):
+        progress.result({"hash": model.sha256, **found.as_json(), "prompts": given.prompts})
+        return 0
     print(found.table())
     if given.scenes:
         way = agreement(model, given.scenes, print)
@@ -117,49 +135,8 @@ def _remove(given: argparse.Namespace) -> int:
     return 0
 
 
-class Progress:
-    """A bar on a terminal, a line for each tenth elsewhere."""
-
-    def __init__(self) -> None:
-        self.live = sys.stderr.isatty()
-        self.began, self.first, self.told, self.open = 0.0, 0, -1, False
-
-    def say(self, what: str) -> None:
-        """A new step."""
-        self.end()
-        print(what, file=sys.stderr, flush=True)
-        self.began, self.first, self.told = time.monotonic(), -1, -1
-
-    def bytes(self, done: int, total: int | None) -> None:
-        """Bytes of the step's download."""
-        if self.first < 0:
-            self.first, self.began = done, time.monotonic()
-        pace = (done - self.first) / max(time.monotonic() - self.began, 0.001)
-        left = f", {(total - done) / pace:.0f} s left" if total and pace > 0 and done < total else ""
-        of = f" of {total / 1e6:.0f}" if total else ""
-        self._show(done, total, f"{done / 1e6:.0f}{of} MB, {pace / 1e6:.1f} MB/s{left}")
-
-    def count(self, done: int, total: int) -> None:
-        """Pieces of the step."""
-        self._show(done, total, f"{done} of {total}")
-
-    def end(self) -> None:
-        """Leaves the line."""
-        if self.open:
-            print(file=sys.stderr)
-        self.open = False
-
-    def _show(self, done: int, total: int | None, text: str) -> None:
-        share = done / total if total else 0.0
-        if self.live:
-            bar = ("#" * round(share * BAR)).ljust(BAR, "-")
-            line = f"  [{bar}] {share:4.0%}  {text}"[: shutil.get_terminal_size().columns - 1]
-            print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
-            self.open = True
-        elif int(share * 10) > self.told:
-            self.told = int(share * 10)
-            print(f"  {share:4.0%}  {text}", file=sys.stderr, flush=True)
-
-
-def _bytes_of(model: InstalledModel) -> int:
-    return sum(path.stat().st_size for path in model.encoder.path.parent.iterdir() if path.is_file())
+def _default(given: argparse.Namespace) -> int:
+    choose_model(places.folders(), given.name)
+    set_default(places.home(), given.name)
+    print(f"{given.name} is the default.")
+    return 0

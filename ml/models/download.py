@@ -84,17 +84,27 @@ def fetch(
     Until it is whole and checked it is `path` with `.part` behind it. `tell` hears bytes done and in all.
     Raises `ModelError`; after a wrong checksum nothing is kept.
     """
-    if offline:
-        raise Refused(_by_hand(file, "EDGEWISE_OFFLINE is set, so that nothing is downloaded."))
-    check_address(file.address)
+    ensure_allowed(file, offline=offline)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    part = part_of(path)
     if file.bytes is not None:
         ensure_room(path.parent, file.bytes - _size(part))
     _persist(file, part, tell, wait)
     _check(file, part)
     part.replace(path)
     _note_of(part).unlink(missing_ok=True)
+
+
+def part_of(path: Path) -> Path:
+    """Where a file lies until it is whole."""
+    return path.with_name(path.name + ".part")
+
+
+def ensure_allowed(file: Wanted, *, offline: bool) -> None:
+    """Raises `Refused` where nothing may be downloaded, or not from there."""
+    if offline:
+        raise Refused(_by_hand(file, "EDGEWISE_OFFLINE is set, so that nothing is downloaded."))
+    check_address(file.address)
 
 
 def ensure_room(folder: Path, needed: int) -> None:
@@ -230,7 +240,8 @@ def _by_hand(file: Wanted, why: str) -> str:
     name = Path(urlsplit(file.address).path).name
     return (
         f"{why} On a machine with a network, download {file.address}, bring the file here, and run: "
-        f"python -m ml models install {Path(name).stem} --checkpoint {name}"
+        f"python -m ml models install {Path(name).stem} --checkpoint {name}. Or put it into the folder `checkpoints` "
+        "of the data folder, and install it from there on the page of models."
     )
 
 

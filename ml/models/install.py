@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.models import download
+from ml.models.default import default_name
 from ml.models.installed import MANIFEST, InstalledModel, ModelError, load_model
 from ml.models.registry import Published, published
 
@@ -52,12 +53,8 @@ def install(name: str, into: Path, source: Source | None = None) -> InstalledMod
     _ensure_tools()
     into.mkdir(parents=True, exist_ok=True)
     with _alone(into):
+        ensure_possible(name, into, source)
         home = into / (name + OWN if source.own else name)
-        if home.exists():
-            raise ModelError(
-                f"{home.name} is installed in {into}. Remove it first: python -m ml models remove {home.name}"
-            )
-        download.ensure_room(into, wanted.bytes * (GROWTH if source.checkpoint is None else GROWTH - 1))
         file = source.checkpoint or _downloaded(wanted, into, source)
         _ensure_genuine(wanted, file, source)
         with _aside(into) as aside:
@@ -102,18 +99,24 @@ def remove(name: str, into: Path) -> None:
     home = into / name
     if Path(name).name != name or not (home / MANIFEST).is_file():
         raise ModelError(f"No model named {name!r} lies in {into}. `python -m ml models list` says what is there.")
+    if default_name(into) == name:
+        raise ModelError(f"{name} is the default. Choose another first: python -m ml models default NAME")
     with _alone(into), _aside(into) as aside:
         home.rename(aside / name)
         _settle(into)
 
 
 def _downloaded(wanted: Published, into: Path, source: Source) -> Path:
-    path = into / ".downloads" / wanted.file_name
+    path = _download_of(wanted, into)
     if not path.exists():
         source.steps.say(f"Downloading {wanted.name}")
         file = download.wanted(wanted, source.mirror)
         download.fetch(file, path, tell=source.steps.bytes, offline=source.offline)
     return path
+
+
+def _download_of(wanted: Published, into: Path) -> Path:
+    return into / ".downloads" / wanted.file_name
 
 
 def _ensure_genuine(wanted: Published, file: Path, source: Source) -> None:
@@ -185,8 +188,32 @@ def _compared(model: InstalledModel, torch_model: Any, sets: int, tell: Callable
     return compare(model, torch_model, prompt_sets=sets, tell=tell)
 
 
+def missing_tools() -> list[str]:
+    """What converting a checkpoint needs and this Python has not."""
+    return [name for name in NEEDED if importlib.util.find_spec(name) is None]
+
+
+def part_of(name: str, into: Path) -> int:
+    """How many bytes of a published model an earlier download has brought."""
+    whole = _download_of(published(name), into)
+    return next((path.stat().st_size for path in (whole, download.part_of(whole)) if path.is_file()), 0)
+
+
+def ensure_possible(name: str, into: Path, source: Source) -> None:
+    """Says before anything begins what would stop an installation. Raises `ModelError`."""
+    wanted = published(name)
+    home = into / (name + OWN if source.own else name)
+    if home.exists():
+        raise ModelError(f"{home.name} is installed in {into}. Remove it first: python -m ml models remove {home.name}")
+    _ensure_tools()
+    if source.checkpoint is None and not _download_of(wanted, into).exists():
+        download.ensure_allowed(download.wanted(wanted, source.mirror), offline=source.offline)
+    into.mkdir(parents=True, exist_ok=True)
+    download.ensure_room(into, wanted.bytes * (GROWTH if source.checkpoint is None else GROWTH - 1))
+
+
 def _ensure_tools() -> None:
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    missing = missing_tools()
     if missing:
         raise ModelError(
             f"Converting a checkpoint needs {', '.join(missing)}, which this Python has not. Install them as "

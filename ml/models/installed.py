@@ -112,6 +112,11 @@ def load_model(folder: Path) -> InstalledModel:
     return model
 
 
+def bytes_of(model: InstalledModel) -> int:
+    """What a model takes on the disk."""
+    return sum(path.stat().st_size for path in model.encoder.path.parent.iterdir() if path.is_file())
+
+
 def model_folders(folders: Iterable[Path]) -> list[Path]:
     """The folders that hold a manifest, sound or not."""
     return [manifest.parent for folder in folders for manifest in sorted(folder.glob(f"*/{MANIFEST}"))]

@@ -19,6 +19,11 @@ def folders(environment: Mapping[str, str] = os.environ) -> list[Path]:
     return [*(Path(one).resolve() for one in named), home(environment), ROOT / "fixtures" / "models"]
 
 
+def checkpoints(environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder in which an administrator lays checkpoint files for the page of models."""
+    return home(environment).parent / "checkpoints"
+
+
 def mirror(environment: Mapping[str, str] = os.environ) -> str:
     """An address below which the administrator keeps the published files; empty for their makers'."""
     return environment.get("EDGEWISE_MODEL_MIRROR", "").strip()

@@ -6,6 +6,7 @@ from ml.models.installed import ModelError
 
 MEAN = (0.485, 0.456, 0.406)  # sam2/utils/transforms.py: SAM2Transforms
 STD = (0.229, 0.224, 0.225)
+LICENCE = "Apache-2.0"  # of Meta's code and checkpoints alike
 HOST = "https://dl.fbaipublicfiles.com/segment_anything_2/092824"  # the addresses of checkpoints/download_ckpts.sh
 
 

@@ -98,6 +98,12 @@ ACCESS: dict[str, Access] = {
     "get api/exports/<uuid:export_id>": Access(VIEWER),
     "delete api/exports/<uuid:export_id>": Access(OWNER),
     "get api/exports/<uuid:export_id>/download": Access(VIEWER),
+    "get api/models": Access(ADMIN),
+    "post api/models": Access(ADMIN, {"name": "sam2.1_hiera_tiny"}),
+    "delete api/models/<str:name>": Access(ADMIN, {}),
+    "post api/models/<str:name>/verify": Access(ADMIN),
+    "post api/models/<str:name>/default": Access(ADMIN),
+    "delete api/embeddings/<str:model_hash>": Access(ADMIN),
 }
 WRITTEN = (Project, Member, Invite, LabelClass, Raster, Upload, EncodeWindow, Job, Export)
 
@@ -137,6 +143,27 @@ def test_a_member_of_another_project_finds_nothing_here() -> None:
 
     assert {name: answer for name, answer in answers.items() if answer[0] != 404} == {}
     assert all((code or "").endswith(".not_found") for _, code in answers.values())
+    assert _everything(world) == before
+
+
+def test_who_is_no_administrator_sees_and_changes_nothing_of_the_server() -> None:
+    world, ids = _furnished()
+    before = _everything(world)
+    of_server = Job.objects.create(
+        kind="models", project_id=None, state="failed", params={"name": "administration.work"}
+    )
+    own = [name for name, access in ACCESS.items() if access.least == ADMIN]
+    jobs = [name for name in ACCESS if "api/jobs/" in name]
+
+    for user in (world.owner, world.viewer):
+        client = Client()
+        client.force_login(user)
+        answers = {name: _ask(client, name, world, ids) for name in own}
+        assert {name: answer for name, answer in answers.items() if answer != (403, "auth.forbidden")} == {}
+        hidden = {name: _ask(client, name, world, {**ids, "job_id": of_server.id}) for name in jobs}
+        assert set(hidden.values()) == {(404, "job.not_found")}
+
+    of_server.delete()
     assert _everything(world) == before
 
 
@@ -186,6 +213,8 @@ def _furnished() -> tuple[World, dict[str, Any]]:
         "annotation_id": annotation.id,
         "token_id": token.id,
         "token": "no-such-token",
+        "name": "nano-interim",
+        "model_hash": "2" * 64,
         "z": 1,
         "x": 0,
         "y": 0,

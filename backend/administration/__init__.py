@@ -1,0 +1,1 @@
+"""The administrator's page: the models of this server; owns no table."""
