@@ -220,6 +220,10 @@ export class Session {
 
   private followed(events: readonly ProjectEvent[]): void {
     if (events.some((event) => event.kind.startsWith("raster."))) this.followRasters();
+    // It may have another model: what is encoded is counted by that one.
+    if (events.some((event) => event.kind === "project.changed")) {
+      for (const raster of this.store.get().rasters) this.countEncoded(raster.id);
+    }
   }
 
   /** A raster that became viewable gets its layer; the first one is shown. */

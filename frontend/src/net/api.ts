@@ -12,6 +12,7 @@ import {
   windowsSchema,
   type OutlineRecipe,
 } from "../protocol/entities";
+import { modelsPageSchema, modelWorkSchema, projectModelSchema } from "../protocol/models";
 import type { ClassForm, RasterChange } from "../protocol/requests";
 import {
   acceptedInviteSchema,
@@ -67,6 +68,19 @@ export const api = {
     events: (id: string, since: number, limit = 500, signal?: AbortSignal) =>
       requestJson("GET", `/api/projects/${seg(id)}/events`, eventPageSchema, withSignal({ since, limit }, signal)),
     jobs: async (id: string) => (await requestJson("GET", `/api/projects/${seg(id)}/jobs`, jobsSchema)).jobs,
+  },
+  models: {
+    ofProject: (id: string) => requestJson("GET", `/api/projects/${seg(id)}/model`, projectModelSchema),
+    choose: (id: string, name: string) =>
+      requestJson("PUT", `/api/projects/${seg(id)}/model`, projectModelSchema, { body: { name } }),
+    page: () => requestJson("GET", "/api/models", modelsPageSchema),
+    install: (body: { readonly name: string; readonly checkpoint?: string; readonly own?: boolean }) =>
+      requestJson("POST", "/api/models", modelWorkSchema, { body }),
+    verify: (name: string) => requestJson("POST", `/api/models/${seg(name)}/verify`, modelWorkSchema),
+    makeDefault: (name: string) => requestJson("POST", `/api/models/${seg(name)}/default`, modelsPageSchema),
+    remove: (name: string, moveTo: string | null) =>
+      requestNothing("DELETE", `/api/models/${seg(name)}`, { body: { move_to: moveTo } }),
+    clear: (hash: string) => requestJson("DELETE", `/api/embeddings/${seg(hash)}`, modelWorkSchema),
   },
   members: {
     list: async (project: string) =>

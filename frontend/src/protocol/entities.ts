@@ -106,8 +106,8 @@ export type Raster = z.infer<typeof rasterSchema>;
 
 export const jobSchema = z.object({
   id,
-  kind: z.enum(["prepare", "encode", "export"]),
-  project: id,
+  kind: z.enum(["prepare", "encode", "export", "models"]),
+  project: id.nullable(),
   raster: id.nullable(),
   state: z.enum(["queued", "running", "cancelling", "cancelled", "failed", "done"]),
   total: z.number(),

@@ -46,6 +46,7 @@ export const projectSchema = z.object({
   id,
   name: z.string(),
   description: z.string(),
+  model: z.string(),
   role: roleSchema,
   created_at: time,
   event_seq: z.number(),

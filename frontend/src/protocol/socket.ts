@@ -39,7 +39,7 @@ const suggestionSchema = z.object({
     size: z.number(),
     polygon: z.array(position),
   }),
-  model: z.object({ name: z.string(), hash: z.string() }),
+  model: z.object({ name: z.string(), hash: z.string(), instead_of: z.string().optional() }),
   recipe: z.string(),
   ms: z.record(z.string(), z.number()),
   hint: z.string().optional(),

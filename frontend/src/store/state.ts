@@ -28,7 +28,8 @@ export interface Draft {
   readonly chosen: number;
   readonly window: { readonly col: number; readonly row: number; readonly size: number } | null;
   readonly windowOutline: readonly LonLat[];
-  readonly model: { readonly name: string; readonly hash: string } | null;
+  /** `instead_of`: the project's model, which has not encoded this place yet. */
+  readonly model: { readonly name: string; readonly hash: string; readonly instead_of?: string | undefined } | null;
   readonly recipe: string;
   readonly startedAt: number;
   readonly problem: string | null;

@@ -13,6 +13,8 @@ export const keys = {
   members: (id: string) => ["project", id, "members"],
   invites: (id: string) => ["project", id, "invites"],
   events: (id: string) => ["project", id, "events"],
+  model: (id: string) => ["project", id, "model"],
+  models: ["models"],
   exports: (id: string) => ["project", id, "exports"],
   folders: (id: string, path: string) => ["project", id, "folders", path],
   encodePlan: (rasterId: string, stride: number) => ["raster", rasterId, "plan", stride],

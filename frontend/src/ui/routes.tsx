@@ -4,6 +4,7 @@ import { Navigate, Route, Routes } from "react-router";
 import { AccountPage } from "./pages/AccountPage";
 import { HelpPage } from "./pages/HelpPage";
 import { InvitePage } from "./pages/InvitePage";
+import { ModelsPage } from "./pages/ModelsPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ProjectListPage } from "./pages/ProjectListPage";
 import { ProjectShell } from "./pages/ProjectShell";
@@ -17,6 +18,7 @@ export function AppRoutes({ MapView }: { readonly MapView: ComponentType }) {
       <Route path="/invite/:token" element={<InvitePage />} />
       <Route path="/help" element={<HelpPage />} />
       <Route path="/" element={signedIn(<ProjectListPage />)} />
+      <Route path="/models" element={signedIn(<ModelsPage />)} />
       <Route path="/account" element={signedIn(<AccountPage />)} />
       <Route path="/projects/:projectId" element={<Navigate to="map" replace />} />
       <Route path="/projects/:projectId/:screen" element={signedIn(<ProjectShell MapView={MapView} />)} />

@@ -34,6 +34,7 @@ export const common = {
     help: "Help",
     light: "Use light colours",
     map: "Map",
+    models: "Models of this server",
     projects: "All projects",
     review: "Review",
     screens: "Screens of the project",

@@ -171,7 +171,7 @@ export const data = {
     percent: "{{n}} %",
     failed: "{{n}} failed",
   },
-  jobKind: { prepare: "Prepare", encode: "Encode", export: "Export" },
+  jobKind: { prepare: "Prepare", encode: "Encode", export: "Export", models: "Models" },
   jobState: {
     queued: "Waiting",
     running: "Running",

@@ -59,6 +59,7 @@ export const map = {
     candidate: "Candidate {{n}}: {{area}}",
     accept: "Accept as {{name}}",
     clear: "Clear",
+    insteadOf: "Outlined by {{old}}: {{fresh}} has not encoded this place yet",
   },
   measure: {
     title: "What is being measured",
@@ -258,6 +259,10 @@ export const map = {
     accept: {
       title: "Accept it",
       text: "Enter saves the shape and stays ready for the next one. Everybody in the project sees it within a second.",
+    },
+    model: {
+      title: "Choose the model",
+      text: "In the settings, an owner chooses which model outlines objects. After a change the old one answers wherever the new one has not encoded the raster yet. Administrators install models on the page of models, in the menu behind their own dot.",
     },
     review: {
       title: "Review",

@@ -19,6 +19,7 @@ export const projects = {
     title: "Settings",
     classes: "Classes",
     members: "Members",
+    model: "Model",
     general: "General",
     about: "About the project",
     ownersOnly: "Only owners can change this.",

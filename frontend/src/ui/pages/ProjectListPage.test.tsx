@@ -12,6 +12,7 @@ const project = {
   role: "owner",
   created_at: "2026-05-10T10:00:00Z",
   event_seq: 3,
+  model: "",
 };
 const counts = { draft: 1, submitted: 0, accepted: 3, changes_requested: 0 };
 

@@ -1,6 +1,6 @@
 /** The 48 px bar of pages outside a project. */
 import { ActionIcon, Group, Menu, Tooltip, UnstyledButton } from "@mantine/core";
-import { IconHelp, IconKey, IconLogout } from "@tabler/icons-react";
+import { IconHelp, IconKey, IconLogout, IconSparkles } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -67,6 +67,16 @@ export function UserMenu() {
         <Menu.Item component={Link} to="/account" leftSection={<IconKey size={16} />} data-testid="user-menu-account">
           {t("nav.accountPage")}
         </Menu.Item>
+        {user.is_staff && (
+          <Menu.Item
+            component={Link}
+            to="/models"
+            leftSection={<IconSparkles size={16} />}
+            data-testid="user-menu-models"
+          >
+            {t("nav.models")}
+          </Menu.Item>
+        )}
         <Menu.Item
           leftSection={<IconLogout size={16} />}
           onClick={() => signOut.mutate()}

@@ -1,14 +1,15 @@
 /** The project's own settings: what it is, who works in it, which classes it has. */
 import { Paper, Stack, Tabs } from "@mantine/core";
-import { IconAdjustments, IconTags, IconUsers } from "@tabler/icons-react";
+import { IconAdjustments, IconSparkles, IconTags, IconUsers } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import page from "../pages/Page.module.css";
 import { ClassesSection } from "./ClassesSection";
 import { GeneralSection } from "./GeneralSection";
+import { ModelSection } from "./ModelSection";
 import { MembersSection } from "./MembersSection";
 
-const TABS = ["classes", "members", "general"] as const;
+const TABS = ["classes", "members", "model", "general"] as const;
 
 export function SettingsScreen({ projectId }: { readonly projectId: string }) {
   const { t } = useTranslation();
@@ -30,6 +31,9 @@ export function SettingsScreen({ projectId }: { readonly projectId: string }) {
             <Tabs.Tab value="members" leftSection={<IconUsers size={16} />} data-testid="settings-tab-members">
               {t("settings.members")}
             </Tabs.Tab>
+            <Tabs.Tab value="model" leftSection={<IconSparkles size={16} />} data-testid="settings-tab-model">
+              {t("settings.model")}
+            </Tabs.Tab>
             <Tabs.Tab value="general" leftSection={<IconAdjustments size={16} />} data-testid="settings-tab-general">
               {t("settings.general")}
             </Tabs.Tab>
@@ -42,6 +46,11 @@ export function SettingsScreen({ projectId }: { readonly projectId: string }) {
           <Tabs.Panel value="members">
             <Paper withBorder p="lg" className={page["panel"]}>
               <MembersSection projectId={projectId} />
+            </Paper>
+          </Tabs.Panel>
+          <Tabs.Panel value="model">
+            <Paper withBorder p="lg" className={page["panel"]}>
+              <ModelSection projectId={projectId} />
             </Paper>
           </Tabs.Panel>
           <Tabs.Panel value="general">

@@ -16,6 +16,11 @@ export function DraftBar() {
   if (draft?.phase !== "shown" || draft.candidates.length === 0 || labelClass === null) return null;
   return (
     <div className={classes["bar"]} role="toolbar" aria-label={t("draft.title")} data-testid="draft-bar">
+      {draft.model?.instead_of !== undefined && (
+        <Text size="xs" c="dimmed" className={classes["note"]} data-testid="draft-model">
+          {t("draft.insteadOf", { old: draft.model.name, fresh: draft.model.instead_of })}
+        </Text>
+      )}
       <Group gap={4} wrap="nowrap">
         {draft.candidates.map((candidate, index) => (
           <Tooltip
