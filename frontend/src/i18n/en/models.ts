@@ -76,6 +76,8 @@ export const models = {
     install: "Install",
     goOn: "Go on",
     verify: "Verify",
+    verifyHelp: "Compares 200 prompt sets with Meta's own code, which takes minutes.",
+    verifyWithout: "Needs torch on this server, and the model's weights beside its ONNX files.",
     makeDefault: "Make default",
     makeDefaultTitle: "Make {{name}} the default?",
     makeDefaultText:

@@ -146,6 +146,7 @@ function ModelActions({ model, page, onRemove }: ModelProps) {
   const clear = usePageAction((hash: string) => api.models.clear(hash));
   const used = model.projects.length > 0 || model.by_default > 0;
   const sound = model.error === null;
+  const comparable = model.encoders.includes("torch") && page.missing.length === 0;
   const confirmDefault = () =>
     modals.openConfirmModal({
       title: t("models.makeDefaultTitle", { name: model.name }),
@@ -164,15 +165,19 @@ function ModelActions({ model, page, onRemove }: ModelProps) {
   return (
     <Group gap="xs" wrap="nowrap" flex="none">
       {sound && (
-        <Button
-          size="xs"
-          variant="default"
-          onClick={() => verify.mutate()}
-          loading={verify.isPending}
-          data-testid={`verify-${model.name}`}
-        >
-          {t("models.verify")}
-        </Button>
+        <Tooltip label={t(comparable ? "models.verifyHelp" : "models.verifyWithout")} multiline maw={320}>
+          <Button
+            size="xs"
+            variant="default"
+            onClick={() => comparable && verify.mutate()}
+            loading={verify.isPending}
+            data-disabled={!comparable || undefined}
+            aria-disabled={!comparable}
+            data-testid={`verify-${model.name}`}
+          >
+            {t("models.verify")}
+          </Button>
+        </Tooltip>
       )}
       {sound && !model.default && page.default.from !== "environment" && (
         <Button
