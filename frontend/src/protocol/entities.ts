@@ -219,4 +219,3 @@ export const outlinePreviewSchema = z.object({
   hausdorff_m: z.number(),
 });
 export type OutlinePreview = z.infer<typeof outlinePreviewSchema>;
-
