@@ -147,10 +147,10 @@ def totals(rasters: Iterable[Raster]) -> dict[UUID, dict[str, Any]]:
 
 
 def window_polygon(raster: Raster, window: Window) -> list[list[float]]:
-    """The window's outline in lon/lat, cut at the raster's side."""
+    """The window's outline in lon/lat to a centimetre, cut at the raster's side."""
     frame = raster_frame(raster)
     outline = frame.lonlat_from_pixel(_outline(window, frame.width, frame.height))
-    return [[round(float(x), 9), round(float(y), 9)] for x, y in outline]
+    return [[round(float(x), 7), round(float(y), 7)] for x, y in outline]
 
 
 def _outline(window: Window, width: int, height: int) -> list[tuple[float, float]]:

@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+from shapely.geometry.base import BaseGeometry
+
 from backend.projects.selectors import class_recipe
 from backend.rasters.models import Raster
 from backend.segmentation.polylines import digits_for, encode_rings
 from backend.segmentation.prompting import Pixels, Prompts
 from backend.segmentation.remembered import Remembered
-from ml.decode import Candidate, Decoded, Field, StoppedError
+from ml.decode import Candidate, Decoded, StoppedError
 from ml.frames import RasterFrame, geodesic_area_m2
-from ml.vectorize import Outlined, Placing, Recipe, outline, polygon_from_logits
+from ml.vectorize import Outlined, Placing, Recipe, coarse_polygon, hinted, outline
 from ml.windows import Window
 
-COARSE: dict[str, Any] = {"simplify_px": 2.0, "max_vertices": 48, "max_tolerance_px": 16.0}
 TOKENS = 64  # of a window a side
+RING_BYTES = 1250  # of an answer of 2 KB; the others are hinted at where the shown outline leaves little
 
 MOST_VERTICES = 4000  # of a shown outline whose recipe names a tolerance: an answer must pass the socket
 
@@ -42,39 +44,42 @@ def outlined(
     """The candidates as the wire has them, in their order; those without an outline are left out.
 
     `points` (N, 2) are the positive prompts in the raster's pixels. With a `recipe`, the outline of `shown` is drawn by
-    it, with all its detail. Raises `StoppedError` between two outlines.
+    it, with all its detail. The others are coarse; of those that would take an answer past 2 KB only the largest part
+    is hinted at. Raises `StoppedError` between two outlines.
     """
     precise = digits_for(min(frame.pixel_size_m()))
-    part = part_of(window, decoded.field)
-    found = []
-    for candidate in decoded.candidates:
+    part = decoded.field.of(window)
+    drawn: dict[int, tuple[BaseGeometry, int, dict[str, Any]]] = {}
+    for candidate in sorted(decoded.candidates, key=lambda one: one is not shown):  # what is left is the others'
         if stop():
             raise StoppedError
-        full = recipe is not None and candidate is shown
-        said: dict[str, Any] = {}
-        if recipe is not None and full:
+        if recipe is not None and candidate is shown:
             made = _by_recipe(candidate, frame, part, points, recipe)
-            shape = None if made is None else made.shape
-            said["raw_vertices"] = 0 if made is None else made.raw_vertices
+            if made is not None:
+                drawn[candidate.index] = made.shape, precise, {"raw_vertices": made.raw_vertices}
         else:
-            shape = polygon_from_logits(
-                candidate.logits, part, width=frame.width, height=frame.height, points=points, **COARSE
-            )
-        if shape is None:
-            continue
+            shape = coarse_polygon(candidate.logits, part, width=frame.width, height=frame.height, points=points)
+            if shape is not None:
+                drawn[candidate.index] = shape, precise - 1, {}
+    left = RING_BYTES
+    found: dict[int, dict[str, Any]] = {}
+    for number, (index, (shape, digits, more)) in enumerate(drawn.items()):
         lonlat = frame.lonlat_geometry_from_pixel(shape)
-        digits = precise if full else precise - 1
-        found.append(
-            {
-                "rings": encode_rings(lonlat, digits),
-                "digits": digits,
-                "score": round(candidate.score, 4),
-                "area_m2": float(f"{geodesic_area_m2(lonlat):.6g}"),
-                "index": candidate.index,
-                **said,
-            }
-        )
-    return found
+        rings = encode_rings(lonlat, digits)
+        if number and _bytes_of(rings) > left / (len(drawn) - number):
+            rings = encode_rings(frame.lonlat_geometry_from_pixel(hinted(shape)), digits)
+        left -= _bytes_of(rings)
+        area = float(f"{geodesic_area_m2(lonlat):.6g}")
+        found[index] = {"rings": rings, "digits": digits, "area_m2": area, "index": index, **more}
+    return [
+        {**found[candidate.index], "score": round(candidate.score, 4)}
+        for candidate in decoded.candidates
+        if candidate.index in found
+    ]
+
+
+def _bytes_of(rings: list[list[str]]) -> int:
+    return sum(len(ring) + 3 for part in rings for ring in part) + 2 * len(rings)
 
 
 def _by_recipe(
@@ -85,9 +90,3 @@ def _by_recipe(
     )
     most = None if recipe.tolerance_m is None else MOST_VERTICES
     return outline(candidate.logits, placing, recipe, points, max_vertices=most)
-
-
-def part_of(window: Window, field: Field) -> Window:
-    """The raster's pixels that a field of a window covers; the window's side is a multiple of 64."""
-    token = window.size // TOKENS
-    return Window(window.col + token * field.col, window.row + token * field.row, token * field.cols)

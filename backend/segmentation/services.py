@@ -112,7 +112,7 @@ def suggest(
         decoded = again.decoded
     else:
         view_px = view_in_window(prompts, frame, window)
-        nearby = Asked(in_window(asked, window), fed, wanted, view_px, _sides(window))
+        nearby = Asked(in_window(asked, window), fed, wanted, view_px, _sides(window, model, hover))
         decoded = decode_nearby(_decoder(model), embedding, nearby, stop)
     if hover:
         decoded = decoded.only(None)
@@ -166,9 +166,11 @@ def _model_and_window(raster: Raster, own: InstalledModel, around: Pixels) -> tu
     return own, window
 
 
-def _sides(window: Window) -> tuple[int, ...] | None:
-    """The fields of a window: the model's own, but only the whole where its side is no multiple of its tokens."""
-    return None if window.size % TOKENS == 0 else (TOKENS,)
+def _sides(window: Window, model: InstalledModel, hover: bool) -> tuple[int, ...]:
+    """The fields that may be decoded: the model's own, or the whole where a window's side is no multiple of tokens."""
+    if window.size % TOKENS:
+        return (TOKENS,)
+    return model.hover_fields if hover else model.fields
 
 
 def _embedding(raster: Raster, model: InstalledModel, window: Window) -> Embedding:

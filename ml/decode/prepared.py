@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.embeddings.features import Embedding
+from ml.windows import Window
 
 GRID = 64  # tokens a side of a whole window
 
@@ -26,6 +27,11 @@ class Field:
         inside = 0 <= self.col < self.col + self.cols <= GRID and 0 <= self.row < self.row + self.rows <= GRID
         if not inside:
             raise ValueError(f"a field lies within {GRID} x {GRID} tokens, not {self}")
+
+    def of(self, window: Window) -> Window:
+        """The raster's pixels that a square field of a window covers; the window's side is a multiple of 64."""
+        token = window.size // GRID
+        return Window(window.col + token * self.col, window.row + token * self.row, token * self.cols)
 
 
 WHOLE = Field()

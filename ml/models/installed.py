@@ -56,7 +56,7 @@ class InstalledModel:
     (safetensors) and the two memory files are checked when they are opened, not before. So is `decoder_int8`, which
     answers in the decoder's stead where `precision` says so. `fields` are the sides in tokens of the parts of a window
     that may be decoded alone, rising, the whole window's last; the manifest's part `decode` names what was measured
-    to agree with the whole window in full precision (`ml.quality.agreement`).
+    to agree with the whole window in full precision (`ml.quality.agreement`), and for previews to agree well enough.
     """
 
     name: str
@@ -76,6 +76,7 @@ class InstalledModel:
     decoder_int8: ModelFile | None = None
     fields: tuple[int, ...] = (WHOLE_SIDE,)
     precision: str = FP32
+    hover_fields: tuple[int, ...] = (WHOLE_SIDE,)
 
 
 def installed_models(folders: Iterable[Path]) -> list[InstalledModel]:
@@ -171,13 +172,22 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
 
 def _decoding(said: dict[str, Any], prepared: bool, has_int8: bool) -> dict[str, Any]:
     """The fields and the precision that a manifest allows; whole windows in full precision where it says nothing."""
-    fields = tuple(int(side) for side in said.get("fields", [WHOLE_SIDE]))
-    if fields != tuple(sorted({*fields, WHOLE_SIDE})) or not 8 <= fields[0] <= fields[-1] == WHOLE_SIDE:
-        raise ValueError(f"fields rise to {WHOLE_SIDE}, the whole window")
+    whole = [WHOLE_SIDE]
+    fields = _fields(said.get("fields", whole))
+    hover = _fields(said.get("hover_fields", fields))
     precision = said.get("precision", FP32)
     if precision not in (FP32, INT8) or (precision == INT8 and not has_int8):
         raise ValueError(f"precision is {FP32}, or {INT8} beside a file decoder_int8")
-    return {"fields": fields if prepared else (WHOLE_SIDE,), "precision": precision}
+    if not prepared:
+        fields = hover = tuple(whole)
+    return {"fields": fields, "hover_fields": hover, "precision": precision}
+
+
+def _fields(said: Any) -> tuple[int, ...]:
+    fields = tuple(int(side) for side in said)
+    if fields != tuple(sorted({*fields, WHOLE_SIDE})) or not 8 <= fields[0] <= fields[-1] == WHOLE_SIDE:
+        raise ValueError(f"fields rise to {WHOLE_SIDE}, the whole window")
+    return fields
 
 
 def _three(said: Any) -> tuple[float, float, float]:

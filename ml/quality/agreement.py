@@ -21,6 +21,7 @@ from ml.quality.pictures import Mask, Picture
 from ml.quality.trials import box_of, seen_mask
 
 LEAST_IOU = 0.97  # mean, of first candidates, to whole windows in full precision
+LEAST_HOVER_IOU = 0.90  # of previews, which a click confirms
 LEAST_GAIN = 0.95  # of the processor time in full precision: less is not worth another file
 MOST_CLICKS, WANTED = 8, 0.80  # for an object, and the IoU at which it counts as found
 CERTAIN = 1.64  # standard errors: one-sided 95 %
@@ -121,13 +122,20 @@ def choice(found: Sequence[Agreement]) -> Way:
     return REFERENCE if full is None else full.way
 
 
+def hover_fields(found: Sequence[Agreement], chosen: Way) -> tuple[int, ...]:
+    """The most saving fields whose masks are good enough to preview, in the precision of clicks."""
+    good = [one.way.fields for one in found if one.way.precision == chosen.precision and one.iou >= LEAST_HOVER_IOU]
+    return max([*good, chosen.fields], key=len)
+
+
 def record(folder: Path, found: Sequence[Agreement], pictures: str) -> Way:
     """Writes the choice, and what it rests on, into a model's manifest; a decoder that is not chosen goes."""
     chosen = choice(found)
     path = folder / MANIFEST
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     measured = [{**_rounded(asdict(one)), "holds": one.holds} for one in found]
-    manifest["decode"] = {**asdict(chosen), "measured_on": pictures, "measured": measured}
+    hover = hover_fields(found, chosen)
+    manifest["decode"] = {**asdict(chosen), "hover_fields": hover, "measured_on": pictures, "measured": measured}
     unused = manifest["files"].pop("decoder_int8", None) if chosen.precision == FP32 else None
     aside = path.with_suffix(".making")
     aside.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -1,5 +1,6 @@
 """From mask logits to valid polygons."""
 
+from ml.vectorize.coarse import coarse_polygon, hinted
 from ml.vectorize.forms import FORMS, forming
 from ml.vectorize.outlining import MAX_TOLERANCE_PX, MAX_VERTICES, Outlined, outline, polygon_from_logits
 from ml.vectorize.placing import Placing
@@ -13,7 +14,9 @@ __all__ = [
     "Placing",
     "Recipe",
     "RecipeError",
+    "coarse_polygon",
     "forming",
+    "hinted",
     "outline",
     "polygon_from_logits",
 ]

@@ -9,6 +9,7 @@ import pytest
 
 from backend.projects.models import LabelClass
 from backend.segmentation import outlines
+from backend.segmentation.polylines import decode_line
 from backend.segmentation.services import Prompts, StoppedError, suggest
 from ml.decode import OnnxDecoder
 from ml.vectorize import Placing, Recipe
@@ -148,3 +149,19 @@ def test_a_suggestion_that_nobody_waits_for_stops_before_its_next_stage(
     with pytest.raises(StoppedError):
         suggest(scene.raster, Prompts(((*scene.roofs[0], 1),)), stop=lambda: next(looks) >= after)
     assert len(decodes) == (0 if after < 2 else 1), "before the features are prepared, before the decode, outlines"
+
+
+def test_candidates_that_are_not_shown_are_only_hinted_at_where_the_answer_would_get_too_long(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = Prompts(((*scene.roofs[0], 1),))
+    usual = suggest(scene.raster, prompts).candidates
+    monkeypatch.setattr(outlines, "RING_BYTES", 0)
+
+    short = suggest(scene.raster, prompts).candidates
+
+    assert short[0] == usual[0], "the shown one is whole in any case"
+    for hint, coarse in zip(short[1:], usual[1:], strict=True):
+        assert (len(hint["rings"]), len(hint["rings"][0])) == (1, 1)
+        assert len(decode_line(hint["rings"][0][0], hint["digits"])) <= 16
+        assert (hint["index"], hint["score"], hint["area_m2"]) == (coarse["index"], coarse["score"], coarse["area_m2"])

@@ -13,7 +13,7 @@ from ml.decode import WHOLE, Asked, Candidate, Decoded, Field, OnnxDecoder, Prom
 from ml.embeddings import Embedding
 from ml.models import InstalledModel, load_model
 from ml.quality import agreement
-from ml.quality.agreement import REFERENCE, Agreement, Way, agreements, choice, record
+from ml.quality.agreement import REFERENCE, Agreement, Way, agreements, choice, hover_fields, record
 from ml.quality.pictures import Picture
 from tests.support.onnx_models import install
 from tests.support.sam2_models import with_torch
@@ -113,6 +113,13 @@ def test_a_model_in_one_file_has_no_other_way(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_what_agrees_and_pays_is_chosen(found: list[Agreement], chosen: Way) -> None:
     assert choice(found) == chosen
+
+
+def test_previews_may_agree_less_than_clicks() -> None:
+    found = [way(16, 32, 64, iou=0.89), way(32, 64, iou=0.91), way(64), way(32, 64, precision="int8", iou=0.95)]
+    assert choice(found) == REFERENCE
+    assert hover_fields(found, choice(found)) == (32, 64)
+    assert hover_fields(found[:1], REFERENCE) == (64,)
 
 
 def test_the_choice_is_written_with_what_it_rests_on_and_read_again(tmp_path: Path) -> None:

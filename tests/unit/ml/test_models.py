@@ -121,7 +121,10 @@ def test_fields_and_precision_are_those_that_the_manifest_has_measured(tmp_path:
     plain = load_model(install(tmp_path / "plain", decode={"fields": [16, 64]}))
     assert (plain.fields, plain.precision) == ((64,), "fp32"), "one file decodes whole windows"
     assert load_model(with_prepare(tmp_path / "silent")).fields == (64,)
-    assert load_model(with_prepare(tmp_path / "told", decode={"fields": [16, 32, 64]})).fields == (16, 32, 64)
+    told = load_model(with_prepare(tmp_path / "told", decode={"fields": [16, 32, 64]}))
+    assert (told.fields, told.hover_fields) == ((16, 32, 64), (16, 32, 64))
+    other = load_model(with_prepare(tmp_path / "other", decode={"fields": [64], "hover_fields": [32, 64]}))
+    assert (other.fields, other.hover_fields) == ((64,), (32, 64))
 
 
 @pytest.mark.parametrize(
@@ -129,6 +132,7 @@ def test_fields_and_precision_are_those_that_the_manifest_has_measured(tmp_path:
     [
         {"fields": []}, {"fields": [16, 32]}, {"fields": [32, 16, 64]}, {"fields": [16, 16, 64]}, {"fields": [1, 64]},
         {"fields": ["x", 64]}, {"fields": 64}, {"precision": "int4"}, {"precision": "int8"}, [], 7,
+        {"hover_fields": [16]},
     ],
 )  # fmt: skip
 def test_fields_or_a_precision_that_cannot_be_are_refused(tmp_path: Path, decode: Any) -> None:
