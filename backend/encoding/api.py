@@ -45,6 +45,8 @@ class PlanView(APIView):
                 "ready": found.ready,
                 "megabytes": found.megabytes,
                 "minutes": found.minutes,
+                "fits": found.fits,
+                "megabytes_per_km2": found.megabytes_per_km2,
                 "model": model.name,
                 "seconds_per_window": found.seconds_per_window,
             }

@@ -10,7 +10,7 @@ from django.conf import settings
 from backend.core.errors import Unavailable
 from backend.encoding import ability, keeping
 from backend.projects.selectors import model_name
-from ml.embeddings import Embedding, EmbeddingCache, EmbeddingKey, EmbeddingStore
+from ml.embeddings import Embedding, EmbeddingCache, EmbeddingKey, EmbeddingStore, StoreUnreachableError
 from ml.encode import Encoder
 from ml.models import InstalledModel, ModelError, choose_model, installed_models
 from ml.models.default import default_name
@@ -70,10 +70,14 @@ def cache() -> EmbeddingCache:
 def embedding(key: EmbeddingKey) -> Embedding:
     """One window's features, from memory or the store, and a note that they are in use.
 
-    Raises `EmbeddingMissingError`, `EmbeddingCorruptError`.
+    Raises `EmbeddingMissingError`, `EmbeddingCorruptError`; `encode.store_unreachable`.
     """
-    found = cache().get_or_load(key, store().get)
-    store().use(key)
+    kept = store()
+    try:
+        found = cache().get_or_load(key, kept.get)
+    except StoreUnreachableError as error:
+        raise keeping.unreachable(error) from error
+    kept.use(key)
     return found
 
 

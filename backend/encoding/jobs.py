@@ -5,9 +5,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 from backend.core.errors import Conflict
-from backend.encoding import ability, engine, services
+from backend.encoding import ability, engine, keeping, services
 from backend.encoding.models import EncodeWindow
-from backend.encoding.selectors import settled_windows, windows_of_any_model
+from backend.encoding.selectors import bytes_per_window, settled_windows, windows_of_any_model
 from backend.jobs import services as jobs
 from backend.jobs.models import Job
 from backend.rasters.models import Raster
@@ -57,6 +57,7 @@ def _encode_all(job: Job, raster: Raster, should_abort: Callable[[], bool]) -> b
         planned = windows_of_any_model(raster)
     else:
         planned = list(plan_windows(raster.width or 1, raster.height or 1, SIZE, stride))
+    planned = planned[: keeping.windows_that_fit(bytes_per_window(model))]  # more would drive out the first of them
     settled = settled_windows(raster, model)
     todo = [window for window in planned if window not in settled]
     states = [settled[window] for window in planned if window in settled]

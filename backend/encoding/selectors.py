@@ -24,13 +24,18 @@ MAX_LISTED = 20_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What encoding a raster means: windows in all and ready, megabytes, minutes for what is left."""
+    """What encoding a raster means: windows in all and ready, megabytes, minutes for what is left.
+
+    `fits` of the windows are kept at once: a job encodes no more, since the last ones would drive the first ones out.
+    """
 
     windows: int
     ready: int
     megabytes: float
     minutes: float
     seconds_per_window: float
+    fits: int
+    megabytes_per_km2: float
 
 
 def plan(raster: Raster, model: InstalledModel, stride: int) -> Plan:
@@ -39,10 +44,20 @@ def plan(raster: Raster, model: InstalledModel, stride: int) -> Plan:
     wanted = set(plan_windows(raster.width or 0, raster.height or 0, SIZE, stride)) if count <= MAX_LISTED else set()
     done = settled_windows(raster, model)
     ready = len(wanted & done.keys()) if wanted else 0
-    pace = seconds_per_window(model)
-    left = count - ready
+    pace, each = seconds_per_window(model), bytes_per_window(model)
+    fitting = keeping.windows_that_fit(each)
+    fits = count if fitting is None else min(count, fitting)
+    left = max(fits - ready, 0)
+    across, down = raster_frame(raster).pixel_size_m()
+    km2 = (raster.width or 0) * across * (raster.height or 0) * down / 1e6
     return Plan(
-        count, ready, round(left * bytes_per_window(model) / 1e6, 1), round(left * pace / 60, 1), round(pace, 2)
+        windows=count,
+        ready=ready,
+        megabytes=round(left * each / 1e6, 1),
+        minutes=round(left * pace / 60, 1),
+        seconds_per_window=round(pace, 2),
+        fits=fits,
+        megabytes_per_km2=float(f"{count * each / 1e6 / km2:.3g}") if km2 else 0.0,
     )
 
 

@@ -14,8 +14,8 @@ from django.db import transaction
 
 from backend.accounts.models import User
 from backend.core.clock import now
-from backend.core.errors import Conflict, EdgewiseError, Invalid
-from backend.encoding import engine
+from backend.core.errors import Conflict, EdgewiseError, Invalid, Unavailable
+from backend.encoding import engine, keeping, locks
 from backend.encoding.models import EncodeWindow
 from backend.encoding.selectors import plan
 from backend.events import services as events
@@ -24,7 +24,7 @@ from backend.jobs.models import Job
 from backend.jobs.selectors import open_job
 from backend.rasters.models import Raster
 from backend.rasters.reading import read_window
-from ml.embeddings import EmbeddingKey, StoredEmbedding
+from ml.embeddings import EmbeddingKey, StoredEmbedding, StoreUnreachableError
 from ml.models import InstalledModel
 from ml.windows import SIZE, STRIDE, Window
 
@@ -57,7 +57,7 @@ def start(raster: Raster, stride: int, *, actor: User) -> Job:
             project_id=raster.project_id,
             raster_id=raster.id,
             created_by_id=actor.id,
-            total=wanted.windows,
+            total=min(wanted.windows, wanted.fits),
             params={"stride": stride},
             lock=f"encode-{raster.id}",
             needs=model.name,
@@ -98,23 +98,34 @@ def request_urgent(raster: Raster, window: Window) -> None:
 def encode_window(raster: Raster, window: Window, model: InstalledModel) -> EncodeWindow.State | None:
     """Encodes one window, unless it is ready, and stores its file, then its row; None when the raster has changed.
 
+    Whoever else wants the same window meanwhile, in whatever process, waits and finds it ready.
+
     A window that cannot be read or encoded is marked as failed, and is only that. Raises `encode.no_disk` when there
-    is no room and `model.not_installed`, since no other window will fare better.
+    is no room, `encode.store_unreachable` and `model.not_installed`, since no other window will fare better.
     """
-    row = _row(raster, model, window)
     key = engine.key_of(raster.id, raster.recipe_hash, model, window)
+    with locks.window(key):
+        return _encode_window(raster, window, model, key)
+
+
+def _encode_window(
+    raster: Raster, window: Window, model: InstalledModel, key: EmbeddingKey
+) -> EncodeWindow.State | None:
+    row = _row(raster, model, window)
     if row is not None and row.state == "skipped":
         return EncodeWindow.State.SKIPPED
-    if row is not None and row.state == "ready" and engine.store().has(key, row.nbytes):
-        return EncodeWindow.State.READY
     began = time.perf_counter()
     try:
+        if row is not None and row.state == "ready" and engine.store().has(key, row.nbytes):
+            return EncodeWindow.State.READY
         stored = _encoded(raster, window, model, key)
     except Exception as error:  # of GDAL, the disk or the runtime: this window failed, others may not
         log.warning("Window %s of raster %s failed", window, raster.id, exc_info=True)
         state = _settle(raster, model, window, EncodeWindow.State.FAILED, error=type(error).__name__)
         if isinstance(error, EdgewiseError):
             raise
+        if isinstance(error, StoreUnreachableError):
+            raise keeping.unreachable(error) from error
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Conflict(NO_DISK, code="encode.no_disk") from error
         return state
@@ -141,7 +152,8 @@ def forget_window(raster: Raster, window: Window, model: InstalledModel) -> None
     """Drops a window whose file is missing or damaged, so that it is encoded again."""
     key = engine.key_of(raster.id, raster.recipe_hash, model, window)
     engine.cache().forget(key)
-    engine.store().delete(key)
+    with contextlib.suppress(StoreUnreachableError):  # what is written next takes its place
+        engine.store().delete(key)
     row = _row(raster, model, window)
     if row is not None:
         row.delete()
@@ -166,7 +178,10 @@ def raster_removed(raster_id: UUID) -> None:
     if job is not None:
         with contextlib.suppress(Conflict):  # it has just ended
             jobs.cancel(job.id)
-    engine.store().delete_raster(str(raster_id))
+    try:
+        engine.store().delete_raster(str(raster_id))
+    except (Unavailable, StoreUnreachableError):
+        log.warning("The embeddings of raster %s stay in the object store, which does not answer", raster_id)
 
 
 def _settle(
@@ -236,7 +251,7 @@ def _check_room(megabytes: float) -> None:
     folder = Path(settings.DATA_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free / 1e6
-    if megabytes + 500 > free:
+    if keeping.on_this_disk() and megabytes + 500 > free:
         raise Conflict(
             f"Encoding needs {megabytes / 1000:.1f} GB and the server's disk has {free / 1000:.1f} GB left. "
             "Ask your administrator for room.",

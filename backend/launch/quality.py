@@ -113,6 +113,8 @@ def lock(paths: Paths, console: Console) -> int:
             _compile(bench, uv, ["pyproject.toml", *more], name)
     with console.step("requirements/node.txt"):
         _compile(bench, uv, ["requirements/node.in"], "node")
+    with console.step("requirements/s3-server.txt"):
+        _compile(bench, uv, ["requirements/s3-server.in"], "s3-server")
     return 0
 
 

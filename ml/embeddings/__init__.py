@@ -1,5 +1,6 @@
 """What is kept of an encoded window: the features, their files and their cache in memory."""
 
+from ml.embeddings.bucket import Bucket
 from ml.embeddings.cache import EmbeddingCache
 from ml.embeddings.features import Embedding
 from ml.embeddings.folder import Folder
@@ -11,9 +12,11 @@ from ml.embeddings.keys import (
     StoredEmbedding,
     StoreUnreachableError,
 )
+from ml.embeddings.room import Room
 from ml.embeddings.store import EmbeddingStore
 
 __all__ = [
+    "Bucket",
     "Embedding",
     "EmbeddingCache",
     "EmbeddingCorruptError",
@@ -22,6 +25,7 @@ __all__ = [
     "EmbeddingStore",
     "Folder",
     "Form",
+    "Room",
     "StoreUnreachableError",
     "StoredEmbedding",
 ]

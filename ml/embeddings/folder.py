@@ -99,6 +99,10 @@ class Folder:
         """Removes all files below a path."""
         shutil.rmtree(self.root / path, ignore_errors=True)
 
+    def refetch(self, _path: Path) -> bool:
+        """A folder has the only copy."""
+        return False
+
     def entries(self) -> list[Entry]:
         """Every file, in no order. The rests of killed writers are removed on the way."""
         found: list[Entry] = []

@@ -35,13 +35,24 @@ class Shelf(Protocol):
     def delete_below(self, path: Path) -> None:
         """Removes all files below a path."""
 
+    def refetch(self, path: Path) -> bool:
+        """Drops a copy that is damaged; whether the original can be tried."""
+
 
 class EmbeddingStore:
-    """Embeddings on a shelf, each written in the form that `form_of` gives for its model's hash."""
+    """Embeddings on a shelf, each written in the form that `form_of` gives for its model's hash.
 
-    def __init__(self, shelf: Shelf, form_of: Callable[[str], Form] = lambda _: forms.DEFAULT) -> None:
+    `wrote` hears the bytes of each that was written.
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        form_of: Callable[[str], Form] = lambda _: forms.DEFAULT,
+        wrote: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.shelf = shelf
-        self._form_of = form_of
+        self._form_of, self._wrote = form_of, wrote
 
     def put(self, key: EmbeddingKey, embedding: Embedding) -> StoredEmbedding:
         """Writes one, replacing what was there in one step.
@@ -51,10 +62,19 @@ class EmbeddingStore:
         content, digest = files.write_bytes(key, embedding, self._form_of(key.model))
         path = key.relative_path()
         self.shelf.write(path, content)
+        self._wrote(len(content))
         return StoredEmbedding(str(path), len(content), digest)
 
     def get(self, key: EmbeddingKey) -> Embedding:
         """Reads one, whatever form it is in. Raises `EmbeddingMissingError`, `EmbeddingCorruptError`."""
+        try:
+            return self._read(key)
+        except EmbeddingCorruptError:
+            if not self.shelf.refetch(key.relative_path()):
+                raise
+        return self._read(key)
+
+    def _read(self, key: EmbeddingKey) -> Embedding:
         path = key.relative_path()
         try:
             with self.shelf.opened(path, files.MOST_BYTES) as content:

@@ -100,6 +100,8 @@ export const encodePlanSchema = z.object({
   minutes: z.number(),
   model: z.string().nullable(),
   seconds_per_window: z.number().nullable(),
+  fits: z.number(),
+  megabytes_per_km2: z.number(),
 });
 
 const statusSchema = z.enum(["draft", "submitted", "accepted", "changes_requested"]);

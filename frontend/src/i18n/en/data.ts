@@ -116,7 +116,10 @@ export const data = {
     space: "on disk",
     time: "about",
     detail: "Model: {{model}}. Already encoded: {{ready}} windows.",
+    perArea: "{{size}} on disk for each km².",
     nothing: "Everything is encoded already.",
+    tooLarge:
+      "This server keeps {{fits}} of these {{windows}} windows at most. The first {{fits}} are encoded; the others when somebody clicks there, a few seconds each, and what was not used for longest makes way. Less overlap needs fewer windows; your administrator can raise EDGEWISE_EMBEDDINGS_GB.",
     start: "Start encoding",
   },
   exports: {

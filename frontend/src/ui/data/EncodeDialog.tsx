@@ -21,7 +21,8 @@ export function EncodeDialog({ raster, onClose }: { readonly raster: Raster; rea
     staleTime: 0,
   });
   const start = useMutation({ mutationFn: () => api.rasters.encode(raster.id, stride), onSuccess: onClose });
-  const missing = plan.data === undefined ? 0 : plan.data.windows - plan.data.ready;
+  const missing = plan.data === undefined ? 0 : Math.max(plan.data.fits - plan.data.ready, 0);
+  const tooLarge = plan.data !== undefined && plan.data.fits < plan.data.windows;
   return (
     <Modal opened onClose={onClose} title={t("encode.title", { name: raster.name })}>
       <Stack>
@@ -44,10 +45,19 @@ export function EncodeDialog({ raster, onClose }: { readonly raster: Raster; rea
         </div>
         {plan.data !== undefined && (
           <Text size="xs" c="dimmed">
-            {t("encode.detail", { model: plan.data.model ?? "–", ready: formatCount(plan.data.ready) })}
+            {t("encode.detail", { model: plan.data.model ?? "–", ready: formatCount(plan.data.ready) })}{" "}
+            {t("encode.perArea", { size: formatBytes(plan.data.megabytes_per_km2 * 1e6) })}
           </Text>
         )}
-        {plan.data !== undefined && missing === 0 && (
+        {plan.data !== undefined && tooLarge && (
+          <Alert variant="light" color="yellow" p="sm" data-testid="encode-too-large">
+            {t("encode.tooLarge", {
+              fits: formatCount(plan.data.fits),
+              windows: formatCount(plan.data.windows),
+            })}
+          </Alert>
+        )}
+        {plan.data !== undefined && missing === 0 && !tooLarge && (
           <Alert variant="light" color="green" p="sm">
             {t("encode.nothing")}
           </Alert>

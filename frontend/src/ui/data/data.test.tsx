@@ -83,7 +83,7 @@ describe("the rasters", () => {
 
   it("are encoded after saying what it costs", async () => {
     const { id } = exampleRaster();
-    const plan = { windows: 80, ready: 40, megabytes: 336, minutes: 4, model: "m", seconds_per_window: 6 };
+    const plan = encodePlan({ megabytes: 336, megabytes_per_km2: 58.1 });
     const asked = serve({
       [`GET /api/rasters/${id}/encode-plan`]: plan,
       [`POST /api/rasters/${id}/encode-jobs`]: exampleJob(),
@@ -91,8 +91,20 @@ describe("the rasters", () => {
     const { person } = open([exampleRaster()]);
     await person.click(screen.getByTestId("raster-encode"));
     await waitFor(() => expect(screen.getByTestId("encode-plan")).toHaveTextContent(/40.*336.MB.*4.min/));
+    expect(screen.getByText(/58.1.MB on disk for each km²/)).toBeVisible();
+    expect(screen.queryByTestId("encode-too-large")).toBeNull();
     await person.click(screen.getByTestId("encode-start"));
     expect(asked.at(-1)).toMatchObject({ method: "POST", body: { stride: 896 } });
+  });
+
+  it("that are larger than what the server keeps are encoded in part, and that is said before", async () => {
+    const { id } = exampleRaster();
+    serve({ [`GET /api/rasters/${id}/encode-plan`]: encodePlan({ fits: 60 }) });
+    const { person } = open([exampleRaster()]);
+    await person.click(screen.getByTestId("raster-encode"));
+    await waitFor(() => expect(screen.getByTestId("encode-too-large")).toHaveTextContent(/60 of these 80 windows/));
+    expect(screen.getByTestId("encode-plan")).toHaveTextContent(/20/);
+    expect(screen.getByTestId("encode-start")).toBeEnabled();
   });
 
   it("are not encoded twice at once", () => {
@@ -131,3 +143,8 @@ describe("the exports", () => {
     });
   });
 });
+
+function encodePlan(changes: Readonly<Record<string, number>>): unknown {
+  const plan = { windows: 80, ready: 40, fits: 80, megabytes: 168, minutes: 4, model: "m" };
+  return { ...plan, seconds_per_window: 6, megabytes_per_km2: 29, ...changes };
+}
