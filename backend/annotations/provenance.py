@@ -71,6 +71,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "score": is_number,
     "candidate": lambda value: isinstance(value, int) and 0 <= value <= 3,
     "thought_ms": lambda value: is_number(value) and 0 <= value < 1e10,
+    "width_m": lambda value: is_number(value) and 0 < value < 1e5,
     "edited": lambda value: isinstance(value, bool),
     "source": _text,
 }

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from backend.projects.selectors import class_recipe
 from backend.rasters.models import Raster
-from backend.segmentation.polylines import digits_for, encode_rings
+from backend.segmentation.polylines import digits_for, encode_line, encode_rings
 from backend.segmentation.prompting import Pixels, Prompts
 from backend.segmentation.remembered import Remembered
 from ml.decode import Candidate, Decoded, StoppedError
@@ -49,30 +51,30 @@ def outlined(
     """
     precise = digits_for(min(frame.pixel_size_m()))
     part = decoded.field.of(window)
-    drawn: dict[int, tuple[BaseGeometry, int, dict[str, Any]]] = {}
+    left = RING_BYTES
+    found: dict[int, dict[str, Any]] = {}
+    others: list[tuple[int, BaseGeometry]] = []
     for candidate in sorted(decoded.candidates, key=lambda one: one is not shown):  # what is left is the others'
         if stop():
             raise StoppedError
         if recipe is not None and candidate is shown:
             made = _by_recipe(candidate, frame, part, points, recipe)
-            if made is not None:
-                drawn[candidate.index] = made.shape, precise, {"raw_vertices": made.raw_vertices}
+            whole = None if made is None else _whole(made, frame, precise, recipe)
+            if whole is not None:
+                found[candidate.index] = whole
+                left -= _bytes_of([*whole["rings"], whole.get("lines", [])])
         else:
             shape = coarse_polygon(candidate.logits, part, width=frame.width, height=frame.height, points=points)
             if shape is not None:
-                drawn[candidate.index] = shape, precise - 1, {}
-    left = RING_BYTES
-    found: dict[int, dict[str, Any]] = {}
-    for number, (index, (shape, digits, more)) in enumerate(drawn.items()):
-        lonlat = frame.lonlat_geometry_from_pixel(shape)
-        rings = encode_rings(lonlat, digits)
-        if number and _bytes_of(rings) > left / (len(drawn) - number):
-            rings = encode_rings(frame.lonlat_geometry_from_pixel(hinted(shape)), digits)
-        left -= _bytes_of(rings)
-        area = float(f"{geodesic_area_m2(lonlat):.6g}")
-        found[index] = {"rings": rings, "digits": digits, "area_m2": area, "index": index, **more}
+                others.append((candidate.index, shape))
+    for number, (index, shape) in enumerate(others):
+        said = _polygons(shape, frame, precise - 1)
+        if found and _bytes_of(said["rings"]) > left / (len(others) - number):
+            said["rings"] = encode_rings(frame.lonlat_geometry_from_pixel(hinted(shape)), precise - 1)
+        left -= _bytes_of(said["rings"])
+        found[index] = said
     return [
-        {**found[candidate.index], "score": round(candidate.score, 4)}
+        {**found[candidate.index], "score": round(candidate.score, 4), "index": candidate.index}
         for candidate in decoded.candidates
         if candidate.index in found
     ]
@@ -80,6 +82,41 @@ def outlined(
 
 def _bytes_of(rings: list[list[str]]) -> int:
     return sum(len(ring) + 3 for part in rings for ring in part) + 2 * len(rings)
+
+
+def draws_lines(recipe: Recipe) -> bool:
+    """Whether a recipe makes lines, not ground."""
+    return recipe.form == "centreline" and not recipe.buffered
+
+
+def _whole(made: Outlined, frame: RasterFrame, digits: int, recipe: Recipe) -> dict[str, Any] | None:
+    """An outline with all its detail; None where lines are asked for and the mask is no road."""
+    said = {"raw_vertices": made.raw_vertices}
+    if not draws_lines(recipe):
+        return {**_polygons(made.shape, frame, digits), **said}
+    if not made.lines:
+        return None
+    lines = [frame.lonlat_geometry_from_pixel(line) for line in made.lines]
+    parts = [part for line in lines for part in shapely.get_parts(line)]
+    lengths = shapely.length(made.lines)
+    width = float(np.average(made.widths_m, weights=lengths)) if lengths.sum() > 0 else made.widths_m[0]
+    return {
+        "rings": [],
+        "lines": [encode_line(shapely.get_coordinates(part), digits) for part in parts],
+        "digits": digits,
+        "area_m2": 0.0,
+        "width_m": round(width, 2),
+        **said,
+    }
+
+
+def _polygons(shape: BaseGeometry, frame: RasterFrame, digits: int) -> dict[str, Any]:
+    lonlat = frame.lonlat_geometry_from_pixel(shape)
+    return {
+        "rings": encode_rings(lonlat, digits),
+        "digits": digits,
+        "area_m2": float(f"{geodesic_area_m2(lonlat):.6g}"),
+    }
 
 
 def _by_recipe(

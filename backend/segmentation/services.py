@@ -17,12 +17,13 @@ from backend.encoding.services import forget_window
 from backend.projects.selectors import model_name
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
-from backend.segmentation.outlines import TOKENS, outlined, recipe_for
+from backend.segmentation.outlines import TOKENS, draws_lines, outlined, recipe_for
 from backend.segmentation.prompting import Pixels, Prompts, in_window, placed, view_in_window
 from backend.segmentation.remembered import Remembered
 from ml.decode import Asked, Decoded, OnnxDecoder, Seen, StoppedError, decode_nearby
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
 from ml.models import InstalledModel
+from ml.vectorize import Recipe
 from ml.windows import Window, choose_window
 
 __all__ = ["Memory", "NotEncodedError", "Prompts", "StoppedError", "Suggestion", "suggest"]
@@ -119,13 +120,14 @@ def suggest(
     tracing = time.perf_counter()
     shown = decoded.of(wanted)
     memory = Memory(window, model.sha256, Seen(shown.logits, decoded.field), prompts, decoded, fed)
+    recipe = None if hover else recipe_for(raster, prompts)
     candidates = outlined(
         decoded,
         shown,
         frame,
         window,
         asked.positive,
-        recipe=None if hover else recipe_for(raster, prompts),
+        recipe=recipe,
         stop=stop,
     )
     done = time.perf_counter()
@@ -142,10 +144,18 @@ def suggest(
             "total": round((done - began) * 1000, 2),
         },
         memory=None if hover else memory,
-        hint="" if candidates else "Nothing stands out here. Click nearer to the middle, or draw a box around it.",
+        hint=_hint(candidates, shown.index, recipe),
         instead_of="" if model == own else own.name,
         field={"side": decoded.field.cols, "grown": decoded.grown},
     )
+
+
+def _hint(candidates: list[dict[str, Any]], shown: int, recipe: Recipe | None) -> str:
+    if not candidates:
+        return "Nothing stands out here. Click nearer to the middle, or draw a box around it."
+    if recipe and draws_lines(recipe) and all(one["index"] != shown for one in candidates):
+        return "This is too wide for a line. Click in the middle of the road, or take away what does not belong to it."
+    return ""
 
 
 def _model_and_window(raster: Raster, own: InstalledModel, around: Pixels) -> tuple[InstalledModel, Window]:

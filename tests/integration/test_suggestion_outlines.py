@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 
 from backend.projects.models import LabelClass
+from backend.rasters.selectors import raster_frame
 from backend.segmentation import outlines
 from backend.segmentation.polylines import decode_line
 from backend.segmentation.services import Prompts, StoppedError, suggest
@@ -165,3 +167,23 @@ def test_candidates_that_are_not_shown_are_only_hinted_at_where_the_answer_would
         assert (len(hint["rings"]), len(hint["rings"][0])) == (1, 1)
         assert len(decode_line(hint["rings"][0][0], hint["digits"])) <= 16
         assert (hint["index"], hint["score"], hint["area_m2"]) == (coarse["index"], coarse["score"], coarse["area_m2"])
+
+
+def test_a_class_of_lines_gets_a_line_with_its_width_or_a_hint_that_this_is_no_road(
+    world: World, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roof = click(scene, world.road.id)
+    by_recipe = outlines.outline
+
+    def road(logits: Any, *rest: Any, **how: Any) -> Any:
+        across = np.abs(np.arange(len(logits))[:, None] - len(logits) / 2)
+        return by_recipe(np.broadcast_to(6.0 - across, logits.shape).astype(np.float32), *rest, **how)
+
+    monkeypatch.setattr(outlines, "outline", road)
+    strip = click(scene, world.road.id)
+
+    assert all(one["index"] != 0 or "lines" in one for one in roof.candidates) or roof.hint
+    shown = strip.candidates[strip.chosen]
+    assert (shown["rings"], len(shown["lines"])) == ([], 1)
+    pixel = min(raster_frame(scene.raster).pixel_size_m())
+    assert shown["width_m"] == pytest.approx(12 * 4 * pixel, rel=0.1)

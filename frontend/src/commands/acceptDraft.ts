@@ -1,16 +1,24 @@
 /** Enter: saves the draft as an annotation and makes room for the next object. */
 import { newId } from "../model/ids";
-import type { Annotation } from "../protocol/entities";
-import { classFor } from "../store/classFor";
-import { remember, type Context } from "./context";
+import type { Annotation, LabelClass } from "../protocol/entities";
+import { draftClass } from "../store/classFor";
+import type { Candidate } from "../store/state";
+import { notify, remember, type Context } from "./context";
 
 export function acceptDraft(context: Context): boolean {
   const state = context.store.get();
   const { draft, me, projectId } = state;
   const candidate = draft?.candidates[draft.chosen];
-  const labelClass = classFor(state, "polygon");
+  const labelClass = draftClass(state);
   if (draft?.phase !== "shown" || candidate === undefined || me === null || projectId === null) return false;
   if (labelClass === null) return false;
+  // Until its line has come, a mask is shown as ground.
+  if (candidate.geometry.type.endsWith("LineString") !== (labelClass.geometry_type === "line")) return true;
+  if (draft.fit?.problem != null) {
+    // The server would refuse it, and the clicks would be gone.
+    notify(context, { message: draft.fit.problem });
+    return true;
+  }
   const now = new Date().toISOString();
   const value: Annotation = {
     id: newId(),
@@ -18,7 +26,7 @@ export function acceptDraft(context: Context): boolean {
     raster: draft.raster,
     label_class: labelClass.id,
     geometry: candidate.geometry,
-    attributes: {},
+    attributes: widthOf(labelClass, candidate),
     status: "draft",
     version: 1,
     author: me,
@@ -40,6 +48,7 @@ export function acceptDraft(context: Context): boolean {
       candidate: candidate.index,
       thought_ms: Date.now() - draft.startedAt,
       edited: false,
+      ...(candidate.width === undefined ? {} : { width_m: candidate.width }),
     },
   };
   context.save({ id: newId(), annotation: value.id, version: 0, kind: "create", value });
@@ -47,4 +56,10 @@ export function acceptDraft(context: Context): boolean {
   context.conversation.clear();
   context.store.set({ selected: value.id });
   return true;
+}
+
+/** A line's width goes into the attribute of that name, where the class has one. */
+function widthOf(labelClass: LabelClass, { width }: Candidate): Annotation["attributes"] {
+  const has = labelClass.attributes.some((one) => one.key === "width" && one.type === "number");
+  return width !== undefined && has ? { width } : {};
 }

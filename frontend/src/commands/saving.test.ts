@@ -21,10 +21,12 @@ const mover = (geometry: Annotation["geometry"], by: number): Annotation["geomet
     ? { type: "Polygon", coordinates: geometry.coordinates.map((ring) => ring.map(([x = 0, y = 0]) => [x + by, y])) }
     : geometry;
 
+type Fit = (geometry: Annotation["geometry"]) => Annotation["geometry"];
+
 /** A server with one shape, guarded by its version as the real one is; a teammate can change it behind our back. */
 function open() {
   localStorage.clear();
-  const server = { row: shape, answers: [] as ApiError[], said: [] as Op[] };
+  const server = { row: shape, answers: [] as ApiError[], said: [] as Op[], fit: null as Fit | null };
   const send = (op: Op): Promise<Annotation> => {
     server.said.push(op);
     const failure = server.answers.shift();
@@ -32,7 +34,9 @@ function open() {
     if (op.version !== server.row.version) {
       return Promise.reject(new ApiError("annotation.conflict", "Changed.", 409, { current: server.row }));
     }
-    server.row = { ...(withOp(server.row, op) ?? server.row), updated_by: me };
+    const row = withOp(server.row, op) ?? server.row;
+    const geometry = op.kind === "edit" && server.fit !== null ? server.fit(row.geometry) : row.geometry;
+    server.row = { ...row, geometry, updated_by: me };
     return Promise.resolve(server.row);
   };
   const store = new Store();
@@ -172,5 +176,20 @@ describe("undo", () => {
     undo(context);
     await settle();
     expect([server.row.geometry, server.row.label_class]).toEqual([shape.geometry, field.id]);
+  });
+
+  it("lets undo take back an edit whose shape the server fitted to its neighbours", async () => {
+    const { context, server, seen, store } = open();
+    server.fit = (geometry) => mover(geometry, 0.25);
+    changeGeometry(context, shape, mover(shape.geometry, 1));
+    await settle();
+    expect(seen().geometry).toEqual(mover(mover(shape.geometry, 1), 0.25));
+    server.fit = null;
+
+    expect(undo(context)).toBe(true);
+    await settle();
+
+    expect(store.get().notice).toBeNull();
+    expect(server.row.geometry).toEqual(shape.geometry);
   });
 });

@@ -1,4 +1,5 @@
 /** Carries changes from the store to the server: acknowledged, refused, merged, or left to a person to decide. */
+import { sameGeometry } from "../geo/shapes";
 import { newId } from "../model/ids";
 import type { ApiError } from "../net/http";
 import { Outbox } from "../net/outbox";
@@ -6,7 +7,7 @@ import { annotationSchema, type Annotation } from "../protocol/entities";
 import { confirm } from "../store/apply";
 import { rebased, withReplacement } from "../store/rebase";
 import { effective, reconciled } from "../store/reconcile";
-import type { Op } from "../store/state";
+import type { Op, Step } from "../store/state";
 import { resolveConflict } from "./conflict";
 import { notify, type Context } from "./context";
 import { sendOp } from "./sendOp";
@@ -64,7 +65,9 @@ export class Saving {
     this.context.store.update((state) => {
       const outbox = state.outbox.filter((one) => one.id !== op.id);
       const next = confirm({ ...state, outbox }, annotation);
-      return { ...next, annotations: reconciled(next, [op.annotation]), refused: 0 };
+      const steps = (list: readonly Step[]) => withStored(list, op, annotation);
+      const [undo, redo] = [steps(next.undo), steps(next.redo)];
+      return { ...next, undo, redo, annotations: reconciled(next, [op.annotation]), refused: 0 };
     });
   }
 
@@ -103,4 +106,20 @@ export class Saving {
       return { ...next, annotations: reconciled(next, [annotation]) };
     });
   }
+}
+
+/**
+ * The steps, where a geometry that was sent is the one that was stored: in a class that shares borders the server fits
+ * it to its neighbours, and undo asks whether the shape still is as the step left it.
+ */
+function withStored(steps: readonly Step[], op: Op, { id, geometry }: Annotation): readonly Step[] {
+  const sent = op.kind === "edit" ? op.fields.geometry : undefined;
+  if (sent === undefined || sameGeometry(sent, geometry)) return steps;
+  const stored = (change: Step["undo"]): Step["undo"] =>
+    change.kind === "edit" && change.fields.geometry !== undefined && sameGeometry(change.fields.geometry, sent)
+      ? { ...change, fields: { ...change.fields, geometry } }
+      : change;
+  return steps.map((step) =>
+    step.annotation === id ? { ...step, undo: stored(step.undo), redo: stored(step.redo) } : step,
+  );
 }

@@ -11,6 +11,7 @@ import type { State } from "../store/state";
 import { Store } from "../store/store";
 import { withJob, withPresence, withWindow } from "../store/told";
 import { notify, type Context } from "./context";
+import { Fitting } from "./fitting";
 import { Follower } from "./follower";
 import { loadProject, type Loaded } from "./loading";
 import { Saving } from "./saving";
@@ -32,6 +33,7 @@ export class Session {
 
   constructor() {
     this.conversation = new Conversation(this.store, (message) => this.socket?.send(message) ?? false);
+    new Fitting(this.store);
     this.context = { store: this.store, conversation: this.conversation, save: (op) => this.saving?.save(op) };
   }
 

@@ -1,7 +1,7 @@
 /** Where to look: rasters, layers, zoom and selection. */
 import { bboxOf, type Bbox, type LonLat } from "../geo/lonlat";
 import { positionsOf } from "../geo/shapes";
-import { classFor } from "../store/classFor";
+import { draftClass } from "../store/classFor";
 import { effective } from "../store/reconcile";
 import type { State, ToolName } from "../store/state";
 import { atLeast, type Context } from "./context";
@@ -76,7 +76,7 @@ export function toolAvailable(state: Pick<State, "role">, tool: ToolName): boole
 }
 
 export function chooseClass(context: Context, id: string): void {
-  const drawn = () => JSON.stringify(classFor(context.store.get(), "polygon")?.recipe);
+  const drawn = () => JSON.stringify(draftClass(context.store.get())?.recipe);
   const old = drawn();
   context.store.set({ activeClass: id });
   if (drawn() !== old) context.conversation.classChanged();

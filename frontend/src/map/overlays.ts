@@ -27,6 +27,7 @@ import {
   teammateStyle,
   usedWindowStyle,
   vertexStyles,
+  widthStyle,
 } from "./styles";
 
 export function drawDraft(source: VectorSource, state: State, now: number): void {
@@ -42,7 +43,10 @@ export function drawDraft(source: VectorSource, state: State, now: number): void
   });
   const chosen = draft.candidates[draft.chosen];
   if (chosen !== undefined) {
-    for (const style of draftStyle) source.addFeature(styled(new Feature(mapGeometry(chosen.geometry)), style));
+    const shown = draft.fit?.geometry ?? chosen.geometry;
+    if (chosen.width !== undefined)
+      source.addFeature(styled(new Feature(mapGeometry(shown)), widthStyle(chosen.width)));
+    for (const style of draftStyle) source.addFeature(styled(new Feature(mapGeometry(shown)), style));
   }
   if (draft.box !== null) {
     const [west, south, east, north] = draft.box;

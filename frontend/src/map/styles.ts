@@ -1,6 +1,8 @@
 /** How shapes look: readable over vegetation, soil and roofs; status by mark and line as well as by colour. */
 import { LineString, MultiPoint, MultiPolygon, Point, Polygon, type Geometry } from "ol/geom";
 import { getCenter } from "ol/extent";
+import type { FeatureLike } from "ol/Feature";
+import { getPointResolution } from "ol/proj";
 import { Circle, Fill, RegularShape, Stroke, Style, Text } from "ol/style";
 import type { AnnotationStatus } from "../protocol/entities";
 
@@ -84,6 +86,16 @@ export const draftStyle = [
   new Style({ stroke: new Stroke({ color: SHADE, width: 4 }), fill: new Fill({ color: "rgba(61,214,245,0.22)" }) }),
   new Style({ stroke: new Stroke({ color: ACCENT, width: 2, lineDash: [6, 4] }) }),
 ];
+/** A line as wide as what it runs along, in metres on the ground. */
+export function widthStyle(metres: number): (feature: FeatureLike, resolution: number) => Style {
+  return (feature, resolution) => {
+    const middle = getCenter(feature.getGeometry()?.getExtent() ?? [0, 0, 0, 0]);
+    const metresPerPixel = getPointResolution("EPSG:3857", resolution, middle);
+    const width = Math.max(1, metres / metresPerPixel);
+    return new Style({ stroke: new Stroke({ color: "rgba(61,214,245,0.3)", width, lineCap: "butt" }) });
+  };
+}
+
 export const otherCandidateStyle = new Style({
   stroke: new Stroke({ color: "rgba(61,214,245,0.45)", width: 1, lineDash: [2, 3] }),
 });

@@ -4,12 +4,14 @@ import {
   annotationPageSchema,
   annotationSchema,
   eventPageSchema,
+  fitSchema,
   jobSchema,
   labelClassSchema,
   outlinePreviewSchema,
   rasterSchema,
   revisionSchema,
   windowsSchema,
+  type Geometry,
   type OutlineRecipe,
 } from "../protocol/entities";
 import { modelsPageSchema, modelWorkSchema, projectModelSchema } from "../protocol/models";
@@ -140,6 +142,12 @@ export const api = {
     retry: (id: string) => requestJson("POST", `/api/jobs/${seg(id)}/retry`, jobSchema),
   },
   annotations: {
+    /** How a shape would be stored beside its neighbours. */
+    fit: (project: string, labelClass: string, geometry: Geometry, signal?: AbortSignal) =>
+      requestJson("POST", `/api/projects/${seg(project)}/fit`, fitSchema, {
+        body: { label_class: labelClass, geometry },
+        ...(signal === undefined ? {} : { signal }),
+      }),
     list: (project: string, query: RequestOptions["query"], signal?: AbortSignal) =>
       requestJson("GET", `/api/projects/${seg(project)}/annotations`, annotationPageSchema, withSignal(query, signal)),
     get: (id: string) => requestJson("GET", `/api/annotations/${seg(id)}`, annotationSchema),

@@ -219,3 +219,6 @@ export const outlinePreviewSchema = z.object({
   hausdorff_m: z.number(),
 });
 export type OutlinePreview = z.infer<typeof outlinePreviewSchema>;
+
+export const fitSchema = z.object({ geometry: geometrySchema, area_m2: z.number(), neighbours: z.number() });
+export type Fit = z.infer<typeof fitSchema>;

@@ -1,6 +1,6 @@
 /** The websocket's messages, parsed at the door; anything unknown is an error. */
 import { z } from "zod";
-import { eventSchema, jobSchema } from "./entities";
+import { eventSchema, jobSchema, type OutlineRecipe } from "./entities";
 import { ROLES } from "./rest";
 
 const id = z.uuid();
@@ -25,6 +25,9 @@ const suggestionSchema = z.object({
   candidates: z.array(
     z.object({
       rings: z.array(z.array(z.string())),
+      lines: z.array(z.string()).optional(),
+      width_m: z.number().optional(),
+      raw_vertices: z.number().optional(),
       digits: z.number(),
       score: z.number(),
       area_m2: z.number(),
@@ -99,6 +102,7 @@ export type ClientMessage =
       readonly candidate?: number;
       readonly label_class?: string;
       readonly view_m?: number;
+      readonly recipe?: OutlineRecipe;
     }
   | { readonly type: "prompt.clear"; readonly draft: string }
   | {

@@ -4,8 +4,9 @@ import type { Bbox, LonLat } from "../geo/lonlat";
 import { shorterSideOf } from "../geo/measure";
 import { decodeLine } from "../geo/polyline";
 import { newId } from "../model/ids";
+import type { OutlineRecipe } from "../protocol/entities";
 import type { ClientMessage, PromptPoint, ServerMessage, SuggestionMessage } from "../protocol/socket";
-import { classFor } from "../store/classFor";
+import { draftClass } from "../store/classFor";
 import type { Candidate, Draft } from "../store/state";
 import type { Store } from "../store/store";
 
@@ -58,7 +59,15 @@ export class Conversation {
   /** Another class may be drawn in another way: what is shown is asked for again. */
   classChanged(): void {
     const { draft } = this.store.get();
-    if (draft !== null && draft.phase === "shown") this.redraw(draft.chosen);
+    if (draft !== null && draft.phase === "shown") this.reshape(null);
+  }
+
+  /** Draws the mask by another recipe, or by the class's own again. */
+  reshape(shaping: OutlineRecipe | null): void {
+    const { draft } = this.store.get();
+    if (draft?.phase !== "shown") return;
+    this.store.set({ draft: { ...draft, shaping } });
+    this.redraw(draft.chosen);
   }
 
   /** Asks for a candidate's full outline while what there is of it is shown. */
@@ -66,7 +75,7 @@ export class Conversation {
     const { draft } = this.store.get();
     if (draft === null) return;
     this.promptSeq += 1;
-    this.store.set({ draft: { ...draft, chosen, promptSeq: this.promptSeq } });
+    this.store.set({ draft: { ...draft, chosen, promptSeq: this.promptSeq, fit: null } });
     const candidate = draft.candidates[chosen]?.index;
     const message = this.submit(draft, this.promptSeq, draft.points, draft.box, false);
     this.send(candidate === undefined ? message : { ...message, candidate });
@@ -147,13 +156,16 @@ export class Conversation {
       recipe: "",
       startedAt: Date.now(),
       problem: null,
+      shaping: null,
+      fit: null,
     };
   }
 
   private ask(draft: Draft): void {
     this.endHover();
     this.promptSeq += 1;
-    const asked: Draft = { ...draft, promptSeq: this.promptSeq, phase: "waiting", problem: null, readyAt: null };
+    const fresh = { phase: "waiting", problem: null, readyAt: null, fit: null } as const;
+    const asked: Draft = { ...draft, ...fresh, promptSeq: this.promptSeq };
     this.store.set({ draft: asked });
     this.send(this.submit(asked, this.promptSeq, asked.points, asked.box, false));
     this.watch(this.promptSeq, NO_ANSWER_MS);
@@ -182,7 +194,7 @@ export class Conversation {
     this.hoverWaiting = null;
     this.promptSeq += 1;
     this.hoverSeq = this.promptSeq;
-    const base = draft ?? { id: newId(), raster: activeRaster, points: [], box: null };
+    const base = draft ?? { id: newId(), raster: activeRaster, points: [], box: null, shaping: null };
     const points = [...base.points, { lon: at[0], lat: at[1], label: 1 as const }];
     this.send(this.submit(base, this.promptSeq, points, base.box, true));
     this.hoverTimer = setTimeout(() => this.sendHover(), HOVER_MS);
@@ -219,13 +231,13 @@ export class Conversation {
   }
 
   private submit(
-    draft: Pick<Draft, "id" | "raster">,
+    draft: Pick<Draft, "id" | "raster" | "shaping">,
     promptSeq: number,
     points: readonly PromptPoint[],
     box: Bbox | null,
     hover: boolean,
   ): Extract<ClientMessage, { type: "prompt.submit" }> {
-    const labelClass = classFor(this.store.get(), "polygon");
+    const labelClass = draftClass(this.store.get());
     const { facts } = this.store.get();
     const view = facts === null ? 0 : Number(shorterSideOf(facts.extent).toPrecision(3));
     return {
@@ -239,18 +251,35 @@ export class Conversation {
       feedback: true,
       ...(labelClass === null ? {} : { label_class: labelClass.id }),
       ...(view > 0 ? { view_m: view } : {}),
+      ...(draft.shaping === null ? {} : { recipe: draft.shaping }),
     };
   }
 }
 
 function candidateOf(said: SuggestionMessage["candidates"][number]): Candidate {
-  const parts = said.rings.map((rings) =>
-    rings.map((ring) => decodeLine(ring, said.digits).map(([lon, lat]) => [lon, lat])),
-  );
+  const line = (text: string) => decodeLine(text, said.digits).map(([lon, lat]) => [lon, lat]);
+  const geometry =
+    said.lines === undefined ? groundOf(said.rings.map((rings) => rings.map(line))) : wayOf(said.lines.map(line));
+  return {
+    geometry,
+    score: said.score,
+    area_m2: said.area_m2,
+    index: said.index,
+    ...(said.raw_vertices === undefined ? {} : { rawVertices: said.raw_vertices }),
+    ...(said.width_m === undefined ? {} : { width: said.width_m }),
+  };
+}
+
+function groundOf(parts: number[][][][]): Geometry {
   const only = parts[0];
-  const geometry: Geometry =
-    parts.length === 1 && only !== undefined
-      ? { type: "Polygon", coordinates: only }
-      : { type: "MultiPolygon", coordinates: parts };
-  return { geometry, score: said.score, area_m2: said.area_m2, index: said.index };
+  return parts.length === 1 && only !== undefined
+    ? { type: "Polygon", coordinates: only }
+    : { type: "MultiPolygon", coordinates: parts };
+}
+
+function wayOf(lines: number[][][]): Geometry {
+  const only = lines[0];
+  return lines.length === 1 && only !== undefined
+    ? { type: "LineString", coordinates: only }
+    : { type: "MultiLineString", coordinates: lines };
 }

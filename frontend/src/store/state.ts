@@ -1,7 +1,15 @@
 /** The one state of the open project, as a readonly value. */
 import type { Geometry } from "../geo/geometry";
 import type { Bbox, LonLat } from "../geo/lonlat";
-import type { Annotation, AnnotationStatus, AttributeValue, Job, LabelClass, Raster } from "../protocol/entities";
+import type {
+  Annotation,
+  AnnotationStatus,
+  AttributeValue,
+  Job,
+  LabelClass,
+  OutlineRecipe,
+  Raster,
+} from "../protocol/entities";
 import type { Member, Role } from "../protocol/rest";
 import type { Presence, PromptPoint } from "../protocol/socket";
 
@@ -13,6 +21,17 @@ export interface Candidate {
   readonly score: number;
   readonly area_m2: number;
   readonly index: number;
+  /** Of the mask's own outline; only of a candidate that is drawn with all its detail. */
+  readonly rawVertices?: number;
+  /** Of a line, in metres. */
+  readonly width?: number;
+}
+
+/** How the draft would be stored in a class that shares borders, or why it cannot be. */
+export interface DraftFit {
+  readonly geometry: Geometry | null;
+  readonly neighbours: number;
+  readonly problem: string | null;
 }
 
 /** What the user is shaping with the model; not saved. */
@@ -33,6 +52,9 @@ export interface Draft {
   readonly recipe: string;
   readonly startedAt: number;
   readonly problem: string | null;
+  /** Tried out in place of the class's own. */
+  readonly shaping: OutlineRecipe | null;
+  readonly fit: DraftFit | null;
 }
 
 export interface Preview {

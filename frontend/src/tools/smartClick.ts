@@ -2,6 +2,7 @@
 import { acceptDraft } from "../commands/acceptDraft";
 import type { Context } from "../commands/context";
 import { deleteAnnotation } from "../commands/edit";
+import { nextForm, stepLevel } from "../commands/reshape";
 import { aimAt, select } from "../commands/view";
 import type { Bbox, LonLat, ScreenPoint } from "../geo/lonlat";
 import { distance, type Key, type MapPort, type Tool } from "./tool";
@@ -74,6 +75,12 @@ function draftKey(context: Context, { key, shift }: Key): boolean {
       if (draft === null) return false;
       conversation.cycle(shift ? -1 : 1);
       return true;
+    case ",":
+      return stepLevel(context, 1);
+    case ".":
+      return stepLevel(context, -1);
+    case "o":
+      return nextForm(context);
     case "z":
     case "Backspace":
       return conversation.undoPrompt();

@@ -21,6 +21,8 @@ const draft: NonNullable<State["draft"]> = {
   recipe: "",
   startedAt: 0,
   problem: null,
+  shaping: null,
+  fit: null,
 };
 
 function hint(change: Partial<State>): string {

@@ -1,6 +1,7 @@
 /** What the next click or key does, in words, from the state alone. */
 import { i18n } from "../i18n";
 import { mayEdit } from "../commands/context";
+import { draftClass } from "../store/classFor";
 import type { State } from "../store/state";
 
 const LATE_SECONDS = 8;
@@ -31,10 +32,9 @@ export function hintOf(state: State): string {
 
 function smartHint({ draft, tool, classes, activeClass, activeRaster }: State): string {
   const t = i18n.t.bind(i18n);
-  const fitting = classes.filter((one) => one.geometry_type === "polygon");
-  const labelClass = fitting.find((one) => one.id === activeClass) ?? fitting[0];
+  const labelClass = draftClass({ classes, activeClass });
   if (activeRaster === null) return t("hint.noRaster");
-  if (labelClass === undefined) return t("hint.noClass.polygon");
+  if (labelClass === null) return t("hint.noClass.polygon");
   if (draft === null) return t(tool === "box" ? "hint.box" : "hint.click", { name: labelClass.name });
   switch (draft.phase) {
     case "waiting":

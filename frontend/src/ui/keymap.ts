@@ -33,6 +33,8 @@ export const KEY_GROUPS: readonly KeyGroup[] = [
       { keys: ["Drag"], text: "keys.box" },
       { keys: ["Shift"], text: "keys.preview" },
       { keys: ["Tab"], text: "keys.candidate" },
+      { keys: [",", "."], text: "keys.vertices" },
+      { keys: ["O"], text: "keys.form" },
       { keys: ["Z"], text: "keys.undoPrompt" },
       { keys: ["Enter"], text: "keys.accept" },
       { keys: ["Esc"], text: "keys.clear" },

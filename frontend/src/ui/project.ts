@@ -3,6 +3,7 @@ import { useCallback, useMemo, useSyncExternalStore } from "react";
 import { acceptDraft } from "../commands/acceptDraft";
 import { changeAttributes, changeClass, deleteAnnotation } from "../commands/edit";
 import { redo, undo } from "../commands/history";
+import { setForm, setLevel, shapingOf } from "../commands/reshape";
 import { setStatus } from "../commands/review";
 import type { Session } from "../commands/session";
 import {
@@ -16,7 +17,8 @@ import {
   zoomToAnnotation,
   zoomToRaster,
 } from "../commands/view";
-import type { AnnotationStatus, AttributeValue, Raster } from "../protocol/entities";
+import type { AnnotationStatus, AttributeValue, OutlineRecipe, Raster } from "../protocol/entities";
+import { draftClass } from "../store/classFor";
 import { EMPTY, type State, type ToolName } from "../store/state";
 import { hintOf } from "./hint";
 
@@ -57,12 +59,14 @@ export const useTool = () => useSlice((state) => state.tool);
 export const useActiveClassId = () => useSlice((state) => state.activeClass);
 export const useSketch = () => useSlice((state) => state.sketch);
 export const useDraft = () => useSlice((state) => state.draft);
-/** The class an accepted draft gets: the chosen one if it takes polygons, else the first that does. */
-export const useDraftClass = () =>
-  useSlice(({ classes, activeClass }) => {
-    const fitting = classes.filter((one) => one.geometry_type === "polygon");
-    return fitting.find((one) => one.id === activeClass) ?? fitting[0] ?? null;
-  });
+/** The class an accepted draft gets. */
+export const useDraftClass = () => useSlice(draftClass);
+
+/** What the draft is drawn by, put together anew only when that changes. */
+export function useShaping() {
+  const [draft, classes, activeClass, rasters] = [useDraft(), useClasses(), useActiveClassId(), useRasters()];
+  return useMemo(() => shapingOf({ draft, classes, activeClass, rasters }), [draft, classes, activeClass, rasters]);
+}
 
 export const useHint = () => useSlice(hintOf);
 export const useMapFacts = () => useSlice((state) => state.facts);
@@ -117,6 +121,10 @@ export interface Actions {
   /** Shows another candidate of the draft. */
   chooseCandidate(index: number): void;
   acceptDraft(): void;
+  /** Draws the draft by another recipe; null: by its class's own. */
+  reshapeDraft(recipe: OutlineRecipe | null): void;
+  setDraftLevel(level: number): void;
+  setDraftForm(form: OutlineRecipe["form"]): void;
   clearDraft(): void;
   undo(): void;
   redo(): void;
@@ -158,6 +166,9 @@ const actions: Actions = {
       conversation.cycle((draft.chosen + 1) % draft.candidates.length === index ? 1 : -1);
     }),
   acceptDraft: () => withContext(acceptDraft),
+  reshapeDraft: (recipe) => withContext(({ conversation }) => conversation.reshape(recipe)),
+  setDraftLevel: (level) => withContext((context) => setLevel(context, level)),
+  setDraftForm: (form) => withContext((context) => setForm(context, form)),
   clearDraft: () => withContext(({ conversation }) => conversation.clear()),
   undo: () => withContext(undo),
   redo: () => withContext(redo),

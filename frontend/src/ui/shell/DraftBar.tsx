@@ -7,6 +7,7 @@ import { formatArea } from "../format";
 import { ShapeIcon } from "../parts/ShapeIcon";
 import { useActions, useDraft, useDraftClass } from "../project";
 import classes from "./DraftBar.module.css";
+import { DraftShape } from "./DraftShape";
 
 export function DraftBar() {
   const { t } = useTranslation();
@@ -45,6 +46,7 @@ export function DraftBar() {
           </Tooltip>
         ))}
       </Group>
+      <DraftShape />
       <Button
         size="xs"
         color={ACCEPT_COLOUR}

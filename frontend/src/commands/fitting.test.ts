@@ -1,0 +1,81 @@
+/** How the draft fits its neighbours is asked once it stands still, and shown only with the shape it was asked for. */
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { ApiError } from "../net/http";
+import type { Fit, Geometry } from "../protocol/entities";
+import { exampleAnnotation, exampleClass } from "../protocol/examples";
+import type { Draft } from "../store/state";
+import { Store } from "../store/store";
+import { Fitting } from "./fitting";
+
+const shape = exampleAnnotation().geometry;
+const moved: Geometry = { type: "Polygon", coordinates: [[[7, 46], [7.002, 46], [7.002, 46.001], [7, 46]]] }; // prettier-ignore
+const draft: Draft = {
+  id: "00000000-0000-4000-8000-0000000000dd",
+  raster: "00000000-0000-4000-8000-0000000000b1",
+  points: [],
+  box: null,
+  promptSeq: 1,
+  phase: "shown",
+  readyAt: null,
+  candidates: [{ geometry: shape, score: 0.9, area_m2: 5, index: 0 }],
+  chosen: 0,
+  window: null,
+  windowOutline: [],
+  model: null,
+  recipe: "",
+  startedAt: 0,
+  problem: null,
+  shaping: null,
+  fit: null,
+};
+
+function open(border: number | null, answer: () => Promise<Fit>) {
+  const store = new Store();
+  const ask = vi.fn(answer);
+  store.set({ projectId: "p", classes: [exampleClass({ shared_border_m: border })] });
+  new Fitting(store, ask);
+  return { store, ask, fit: () => store.get().draft?.fit };
+}
+const settle = () => vi.advanceTimersByTimeAsync(1000);
+const fitted = () => Promise.resolve({ geometry: moved, area_m2: 4, neighbours: 2 });
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  return () => vi.useRealTimers();
+});
+
+describe("fitting the draft", () => {
+  it("asks once for a shape that stands still, and shows the answer", async () => {
+    const { store, ask, fit } = open(3, fitted);
+    store.set({ draft });
+    store.set({ preview: null, saving: true });
+    await settle();
+    expect(ask).toHaveBeenCalledTimes(1);
+    expect(fit()).toEqual({ geometry: moved, neighbours: 2, problem: null });
+  });
+
+  it("asks nothing where the class shares no borders", async () => {
+    const { store, ask } = open(null, fitted);
+    store.set({ draft });
+    await settle();
+    expect(ask).not.toHaveBeenCalled();
+  });
+
+  it("drops the answer for a shape that is not shown any more", async () => {
+    const { store, fit } = open(3, () => new Promise((resolve) => setTimeout(() => void fitted().then(resolve), 300)));
+    store.set({ draft });
+    await vi.advanceTimersByTimeAsync(200);
+    store.set({ draft: { ...draft, phase: "waiting" } });
+    await settle();
+    expect(fit()).toBeNull();
+  });
+
+  it("tells why a shape cannot be stored, and stays silent when the server is away", async () => {
+    const covered = open(3, () => Promise.reject(new ApiError("annotation.covered", "Covered.", 422, {})));
+    covered.store.set({ draft });
+    const away = open(3, () => Promise.reject(new ApiError("network", "Away.", 0, {})));
+    away.store.set({ draft });
+    await settle();
+    expect([covered.fit()?.problem, away.fit()]).toEqual(["Covered.", null]);
+  });
+});

@@ -1,0 +1,103 @@
+/** How many vertices the draft has, and a small control over them and its form: the outline follows at once. */
+import { Button, Popover, SegmentedControl, Slider, Stack, Text } from "@mantine/core";
+import { IconVectorSpline } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import { verticesOf } from "../../geo/shapes";
+import { LEVELS } from "../../segment/shaping";
+import { releaseKeys } from "../focus";
+import { formatLength } from "../format";
+import { useActions, useDraft, useShaping } from "../project";
+import classes from "./DraftBar.module.css";
+
+const FORMS = ["", "right_angles", "circle"] as const;
+
+export function DraftShape() {
+  const { t } = useTranslation();
+  const draft = useDraft();
+  const shaping = useShaping();
+  const actions = useActions();
+  const candidate = draft?.candidates[draft.chosen];
+  if (draft === null || candidate === undefined || shaping === null) return null;
+  const { fit } = draft;
+  const count = verticesOf(fit?.geometry ?? candidate.geometry).length;
+  const levels = t("draft.levels", { returnObjects: true });
+  const problem = fit?.problem ?? null;
+  return (
+    <Popover
+      withRoles={false}
+      position="top"
+      withArrow
+      shadow="md"
+      width={320}
+      onDismiss={releaseKeys}
+      onClose={releaseKeys}
+    >
+      <Popover.Target>
+        <Button
+          title={t("draft.shape")}
+          size="xs"
+          variant="subtle"
+          color={problem === null ? "gray" : "red"}
+          leftSection={<IconVectorSpline size={14} />}
+          data-testid="draft-shape"
+        >
+          {t("draft.vertices", { count })}
+          {candidate.width !== undefined && ` · ${t("draft.width", { width: formatLength(candidate.width) })}`}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Stack gap="sm" className={classes["shape"]}>
+          {shaping.forms && (
+            <SegmentedControl
+              size="xs"
+              fullWidth
+              value={shaping.recipe.form === "centreline" ? "" : shaping.recipe.form}
+              onChange={(value) => {
+                actions.setDraftForm(value);
+                releaseKeys();
+              }}
+              data={FORMS.map((value) => ({
+                value,
+                label: t(`shaping.forms.${value === "" ? "natural" : value}`),
+              }))}
+              data-testid="draft-form"
+            />
+          )}
+          <div>
+            <Text size="xs" fw={500}>
+              {t("draft.fewer")} <kbd>,</kbd> <kbd>.</kbd>
+            </Text>
+            <Slider
+              min={0}
+              max={LEVELS - 1}
+              step={1}
+              marks={levels.map((label, value) => ({ value, label }))}
+              label={null}
+              value={shaping.level}
+              onChange={(value) => actions.setDraftLevel(value)}
+              onChangeEnd={releaseKeys}
+              mb={20}
+              data-testid="draft-level"
+            />
+          </div>
+          {candidate.rawVertices !== undefined && (
+            <Text size="xs" c="dimmed">
+              {t("draft.ofMask", { n: candidate.rawVertices })}
+            </Text>
+          )}
+          {fit !== null && fit.neighbours > 0 && <Text size="xs">{t("draft.fits", { count: fit.neighbours })}</Text>}
+          {problem !== null && (
+            <Text size="xs" c="red" data-testid="draft-problem">
+              {problem}
+            </Text>
+          )}
+          {draft.shaping !== null && (
+            <Button size="compact-xs" variant="default" onClick={() => actions.reshapeDraft(null)}>
+              {t("draft.classRecipe")}
+            </Button>
+          )}
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
