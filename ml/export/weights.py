@@ -83,11 +83,12 @@ def load_weights(path: Path, architecture: str, sha256: str | None = None) -> An
     return fill(architecture, state, path.name)
 
 
-def save_weights(model: Any, path: Path) -> None:
-    """All weights of a model as safetensors."""
+def save_weights(model: Any, path: Path, *, half: bool = False) -> None:
+    """All weights of a model as safetensors, in half precision if that is asked for."""
     from safetensors.torch import save_file
 
-    save_file({name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}, str(path))
+    kept = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    save_file({name: tensor.half() if half else tensor for name, tensor in kept.items()}, str(path))
 
 
 def read_checkpoint(path: Path) -> Mapping[str, Tensor]:

@@ -44,7 +44,8 @@ def pack(
     )
     aside = folder.with_name(folder.name + ".making")
     shutil.rmtree(aside, ignore_errors=True)
-    write_folder(fill(NANO, state["model"], "state.pt"), aside, card, eight_bits=eight_bits)
+    weights = {name: tensor.half().float() for name, tensor in state["model"].items()}
+    write_folder(fill(NANO, weights, "state.pt"), aside, card, eight_bits=eight_bits, half=True)
     for source, name in ((run / "log.jsonl", LOG), (folder / CARD, CARD)):
         if source.exists():
             shutil.copyfile(source, aside / name)

@@ -22,7 +22,11 @@ import torch
 import torch.distributed as group
 import torch.multiprocessing
 
+from ml.export.weights import NANO, load_installed
+from ml.models import InstalledModel, ModelError, load_model
+from ml.models.installed import MANIFEST
 from ml.training import network, samples
+from ml.training.optimizer import Optimizer, pieces
 from ml.training.stages import STAGES, Learner, Stage
 
 FIRST_SEED = 1_000_000  # training scenes; validation takes its seeds below
@@ -49,7 +53,7 @@ class Run:
     def stage(self, stage: Stage, seconds: float) -> None:
         """Goes through a stage, or what is left of it."""
         named = self.learner.named_parameters()
-        optimizer = torch.optim.AdamW(self.learner.parameters(stage), lr=stage.rate, betas=(0.9, 0.98))
+        optimizer = Optimizer(named, stage, self.rank, self.processes)
         if stage.decodes and not any(self.spent[one.name] for one in STAGES.values() if one.decodes):
             torch.manual_seed(1)
             network.share_out(self.model)
@@ -61,14 +65,11 @@ class Run:
             progress = min(1.0, self.spent[stage.name] / seconds)
             slope = 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress))
             rate = stage.rate * slope * min(1.0, (self.steps - first + 1) / WARM_STEPS)
-            for part in optimizer.param_groups:
-                part["lr"] = rate * part["share"]
             loss, report = self.learner.step(stage, self.steps, progress)
             loss.backward()
             self._average([one for _, one in named])
             torch.nn.utils.clip_grad_norm_([one for _, one in named], 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.step(rate)
             self._remember()
             self.steps += 1
             for name, value in report.items():
@@ -97,6 +98,17 @@ class Run:
         torch.save(state, aside)
         aside.replace(self.folder / "state.pt")
 
+    def begin_with(self, trained: InstalledModel) -> None:
+        """Takes a model's weights, and what it was trained for so far, unless this run has a state of its own."""
+        if self.steps > 0:
+            return
+        state = load_installed(trained).state_dict()
+        self.model.load_state_dict(state)
+        self.mean = {name: value.clone() for name, value in state.items()}
+        said = json.loads((trained.weights.path.parent / MANIFEST).read_text())["source"] if trained.weights else {}
+        self.steps = int(said.get("steps", 0))
+        self.spent.update({name: 60.0 * minutes for name, minutes in said.get("minutes", {}).items()})
+
     def _load(self) -> None:
         path = self.folder / "state.pt"
         if path.exists():
@@ -116,14 +128,12 @@ class Run:
     def _average(self, parameters: list[torch.nn.Parameter]) -> None:
         if self.processes == 1:
             return
-        gradients = [one.grad if one.grad is not None else torch.zeros_like(one) for one in parameters]
+        gradients = [one.grad for one in parameters if one.grad is not None]  # of the same ones in every process
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         group.all_reduce(flat)
         flat /= self.processes
-        at = 0
-        for one, gradient in zip(parameters, gradients, strict=True):
-            one.grad = flat[at : at + gradient.numel()].view_as(gradient)
-            at += gradient.numel()
+        for gradient, mean in zip(gradients, pieces(flat, gradients), strict=True):
+            gradient.copy_(mean)
 
     @torch.no_grad()
     def _remember(self) -> None:
@@ -158,17 +168,21 @@ class Plan:
     minutes: Mapping[str, float]
     scenes: int
     pause: Path | None
+    begin: Path | None
     port: int
 
 
 def _process(rank: int, plan: Plan) -> None:
     torch.set_num_threads(1)
+    torch.backends.cuda.enable_flash_sdp(False)  # on so few tokens three times as slow, on the processor too
     pool = plan.folder / f"pool-{rank}"
     samples.make_pool(pool, FIRST_SEED + rank * plan.scenes, plan.scenes, network.FIELD, lambda done: None)
     if plan.processes > 1:
         meeting = f"tcp://127.0.0.1:{plan.port}"
         group.init_process_group("gloo", meeting, rank=rank, world_size=plan.processes, timeout=LONGEST_PAUSE)
     run = Run(plan.folder, rank, plan.processes, plan.pause)
+    if plan.begin is not None:
+        run.begin_with(load_model(plan.begin))
     for name, minutes in plan.minutes.items():
         run.stage(STAGES[name], 60 * minutes)
 
@@ -181,13 +195,23 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--scenes", type=int, default=400, help="made beforehand for each process")
     parser.add_argument("--pause", type=Path, help="while this file exists, the run waits")
+    parser.add_argument("--begin", type=Path, help="the folder of a small model whose training goes on, if this begins")
     given = parser.parse_args()
     minutes = {name: float(value) for name, value in (part.split("=") for part in given.minutes.split(","))}
     unknown = sorted(set(minutes) - set(STAGES))
     if unknown:
         parser.error(f"there is no stage {unknown[0]}; there are {', '.join(STAGES)}")
+    if given.begin is not None:
+        try:
+            begun = load_model(given.begin)
+        except ModelError as error:
+            parser.error(str(error))
+        if begun.architecture != NANO or begun.weights is None:
+            parser.error(
+                f"{given.begin} holds no weights of {NANO}; name a folder that `python -m ml.training.pack` made"
+            )
     given.folder.mkdir(parents=True, exist_ok=True)
-    plan = Plan(given.folder.resolve(), given.processes, minutes, given.scenes, given.pause, _free_port())
+    plan = Plan(given.folder.resolve(), given.processes, minutes, given.scenes, given.pause, given.begin, _free_port())
     torch.multiprocessing.spawn(_process, (plan,), nprocs=plan.processes)
 
 

@@ -53,16 +53,6 @@ class Learner:
         self.model, self.pool, self.random = model, pool, random
         self.affinity = nn.Conv2d(32, len(losses.OFFSETS), 1)
 
-    def parameters(self, stage: Stage) -> list[dict[str, Any]]:
-        """The optimiser's groups, each with its `share` of the rate."""
-        parts: dict[tuple[float, float], list[nn.Parameter]] = {}
-        for name, parameter in self.named_parameters():
-            decodes = name.startswith("sam_") and "conv_s" not in name
-            share = 1.0 if decodes or stage.name == "features" else stage.encoder_rate
-            decays = 0.03 if parameter.ndim > 1 and "embed" not in name and "token" not in name else 0.0
-            parts.setdefault((share, decays), []).append(parameter)
-        return [{"params": found, "share": share, "weight_decay": decays} for (share, decays), found in parts.items()]
-
     def named_parameters(self) -> list[tuple[str, nn.Parameter]]:
         """All that learns: not the memory, which needs series of dates."""
         learns = ("image_encoder.", "sam_mask_decoder.", "sam_prompt_encoder.", "no_mem_embed")

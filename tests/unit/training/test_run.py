@@ -75,7 +75,7 @@ def test_a_run_waits_while_it_is_asked_to_and_does_not_count_that_as_training(
     took = time.monotonic() - began
     assert took >= 4
     assert sum(waits) > 0
-    assert run.spent["features"] - before == pytest.approx(took - sum(waits), abs=0.5)
+    assert 0 < run.spent["features"] - before <= took - sum(waits)
 
 
 def test_what_is_reported_is_written_as_lines(folder: Path) -> None:
