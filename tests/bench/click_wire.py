@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,7 +45,8 @@ p50, p95 = partial(percentile, share=0.5), partial(percentile, share=0.95)
 
 @dataclass(frozen=True)
 class _Heard:
-    """Of each click: its picture; milliseconds at the browser, of the decode, of the outlines, of all; bytes."""
+    """Of each click: its picture; milliseconds at the browser, of the decode, of the outlines, of all; bytes; and the
+    side in tokens of the field that was decoded, and how often it had to grow."""
 
     picture: list[str] = field(default_factory=list)
     click: list[float] = field(default_factory=list)
@@ -53,11 +55,16 @@ class _Heard:
     total: list[float] = field(default_factory=list)
     wait: list[float] = field(default_factory=list)
     size: list[float] = field(default_factory=list)
+    side: list[int] = field(default_factory=list)
+    grown: list[int] = field(default_factory=list)
 
 
 def measure(grounds: Sequence[Ground], gates: tuple[Gate, ...]) -> list[Row]:
     """The rows `click.wire_overhead_p95_ms` and `click.answer_bytes_p95`, under the gates of the decoder."""
-    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder) / "data", worker=False) as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_stack(Path(folder) / "data", worker=False, **_model_settings()) as stack,
+    ):
         facts = json.loads(stack.python(SETUP, *(str(ground.path) for ground in grounds)))
         heard = asyncio.run(_click(stack.url, facts, grounds))
     pairs = list(zip(heard.click, heard.decode, strict=True))
@@ -87,6 +94,8 @@ def measure(grounds: Sequence[Ground], gates: tuple[Gate, ...]) -> list[Row]:
                 "beyond_thread_p50_ms": p50(_less(heard.click, heard.total)),
                 "beyond_thread_p95_ms": p95(_less(heard.click, heard.total)),
                 "wait_p95_ms": p95(heard.wait),
+                "share_by_side": {str(side): heard.side.count(side) / len(heard.side) for side in set(heard.side)},
+                "grown": sum(heard.grown),
                 "above_decode_click_by_click_p95_ms": p95(_less(heard.click, heard.decode)),
             },
         ),
@@ -107,6 +116,12 @@ def measure(grounds: Sequence[Ground], gates: tuple[Gate, ...]) -> list[Row]:
             },
         ),
     ]
+
+
+def _model_settings() -> dict[str, str]:
+    """The model that BENCH_MODEL names, as the server is told; nothing for the one that it takes by itself."""
+    named = os.environ.get("BENCH_MODEL", "")
+    return {"EDGEWISE_MODEL_DIRS": str(Path(named).parent), "EDGEWISE_MODEL": Path(named).name} if named else {}
 
 
 def _overhead(pairs: Sequence[tuple[float, float]]) -> float:
@@ -140,4 +155,6 @@ async def _click(url: str, facts: dict[str, Any], grounds: Sequence[Ground]) -> 
                 heard.total.append(answer["ms"]["total"])
                 heard.wait.append(answer["ms"].get("wait", 0.0))
                 heard.size.append(float(browser.sizes[-1]))
+                heard.side.append(answer["field"]["side"])
+                heard.grown.append(answer["field"]["grown"])
     return heard

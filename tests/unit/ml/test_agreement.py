@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from ml.__main__ import main as command
 from ml.decode import WHOLE, Asked, Candidate, Decoded, Field, OnnxDecoder, PromptSet, decode_nearby
 from ml.embeddings import Embedding
 from ml.models import InstalledModel, load_model
@@ -98,6 +99,18 @@ def test_a_model_in_one_file_has_no_other_way(monkeypatch: pytest.MonkeyPatch) -
     encoder: Any = None
     assert agreements(model(prepare=False), encoder, []) == []
     assert choice([]) == REFERENCE
+
+
+def test_the_command_says_so_of_a_model_in_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = install(tmp_path / "plain")
+    before = (folder / "model.json").read_bytes()
+    monkeypatch.setenv("EDGEWISE_MODEL_DIRS", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["ml", "models", "tune", "plain"])
+    assert command() == 1
+    assert "plain decodes whole windows only" in capsys.readouterr().err
+    assert (folder / "model.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
