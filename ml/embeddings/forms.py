@@ -1,7 +1,7 @@
 """The forms in which features are stored: half precision or bytes, each plain or compressed.
 
-Half precision keeps a mask as it is; bytes take half the room and move its border a little. What each costs is
-measured by the group `embeddings` of `make bench`, and docs/benchmarks.md says which is the default and why.
+Half precision keeps a mask as it is; bytes take half the room and move its border a little. DECISIONS.md says which
+is the default, and what was measured of each.
 """
 
 import sys
