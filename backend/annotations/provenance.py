@@ -9,6 +9,7 @@ from backend.core.text import is_storable
 
 KINDS = {"drawn", "suggested", "imported"}
 MAX_PROMPTS = 100
+MAX_WINDOWS = 16
 
 
 def clean_provenance(said: object) -> dict[str, Any]:
@@ -61,6 +62,10 @@ def _window(value: object) -> bool:
     )
 
 
+def _windows(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= MAX_WINDOWS and all(_window(item) for item in value)
+
+
 CHECKS: dict[str, Callable[[Any], bool]] = {
     "prompts": _prompts,
     "box": _box,
@@ -68,6 +73,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "model_hash": _text,
     "recipe": _text,
     "window": _window,
+    "windows": _windows,
     "score": is_number,
     "candidate": lambda value: isinstance(value, int) and 0 <= value <= 3,
     "thought_ms": lambda value: is_number(value) and 0 <= value < 1e10,
