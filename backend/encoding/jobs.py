@@ -85,4 +85,6 @@ def urgent(raster_id: str, col: int, row: int, size: int) -> None:
     """The job `encoding.urgent`: one window, at once."""
     raster = Raster.objects.filter(id=raster_id).first()
     if raster is not None:
-        services.encode_window(raster, Window(col, row, size), engine.model_of(raster.project_id))
+        window = Window(col, row, size)
+        services.check_window(raster, window)
+        services.encode_window(raster, window, engine.model_of(raster.project_id))

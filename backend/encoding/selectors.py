@@ -110,10 +110,11 @@ def state_of(raster: Raster, model: InstalledModel, window: Window) -> str | Non
 
 
 def windows_json(raster: Raster, stride: int = STRIDE) -> dict[str, Any]:
-    """Every planned window with its state and outline, for the map."""
+    """Every window of full resolution that is planned or known, with its state and outline, for the map."""
     model = engine.model_of(raster.project_id)
     frame = raster_frame(raster)
-    known = {Window(row.col, row.row, row.size): row for row in _rows(raster, model).defer("path", "error")}
+    rows = _rows(raster, model).filter(size=SIZE).defer("path", "error")
+    known = {Window(row.col, row.row, row.size): row for row in rows}
     planned = plan_windows(frame.width, frame.height, SIZE, stride)[:MAX_LISTED]
     listed = list(dict.fromkeys([*planned, *known]))
     corners = [corner for window in listed for corner in _outline(window, frame.width, frame.height)]
@@ -152,7 +153,7 @@ def totals(rasters: Iterable[Raster]) -> dict[UUID, dict[str, Any]]:
         for raster in viewable
     }
     present = {raster.id: (raster.recipe_hash, models[raster.project_id].sha256) for raster in viewable}
-    counts = EncodeWindow.objects.filter(raster_id__in=list(found))
+    counts = EncodeWindow.objects.filter(raster_id__in=list(found), size=SIZE)
     for row in counts.values("raster_id", "recipe_hash", "model_hash", "state").annotate(count=Count("id")).order_by():
         if present[row["raster_id"]] == (row["recipe_hash"], row["model_hash"]):
             found[row["raster_id"]][row["state"]] = row["count"]

@@ -26,7 +26,7 @@ from backend.rasters.models import Raster
 from backend.rasters.reading import read_window
 from ml.embeddings import EmbeddingKey, StoredEmbedding, StoreUnreachableError
 from ml.models import InstalledModel
-from ml.windows import SIZE, STRIDE, Window
+from ml.windows import SIZE, STRIDE, Window, is_window_of
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +84,18 @@ def check_stride(stride: int) -> None:
         raise Invalid(f"The stride is {MIN_STRIDE} to {SIZE} px.", code="encode.invalid_stride")
 
 
+def check_window(raster: Raster, window: Window) -> None:
+    """Raises `encode.invalid_window` for a window that no click on the raster leads to."""
+    if not is_window_of(window, raster.width or 0, raster.height or 0):
+        raise Invalid("This raster has no such window. Click on it again.", code="encode.invalid_window")
+
+
 def request_urgent(raster: Raster, window: Window) -> None:
-    """Has a window encoded at once, ahead of every whole raster; asking twice is harmless."""
+    """Has a window encoded at once, ahead of every whole raster; asking twice is harmless.
+
+    Raises `encode.invalid_window`.
+    """
+    check_window(raster, window)
     jobs.enqueue(
         "encoding.urgent",
         {"raster_id": str(raster.id), "col": window.col, "row": window.row, "size": window.size},

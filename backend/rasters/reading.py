@@ -17,7 +17,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from backend.rasters.models import Raster
 from backend.rasters.recipes import apply_recipe, colour_table
-from ml.windows import Window
+from ml.windows import SIZE, Window
 
 HANDLES_PER_THREAD = 24
 _threads = threading.local()
@@ -32,13 +32,20 @@ class Pixels:
 
 
 def read_window(raster: Raster, window: Window) -> Pixels:
-    """The pixels of an encode window, cut at the raster's right and lower side. Raises rasterio's errors."""
+    """The pixels of an encode window, cut at the raster's right and lower side. Raises rasterio's errors.
+
+    A window of n times 1024 px is read from the overviews, one pixel for n x n: memory and time are those of a small
+    one. What is left of the raster beyond the last whole n px is not seen.
+    """
     dataset = dataset_of(raster, 0)
+    times = max(1, window.size // SIZE)
     width = min(window.size, dataset.width - window.col)
     height = min(window.size, dataset.height - window.row)
-    where = RasterioWindow(window.col, window.row, width, height)
+    shape = (max(1, height // times), max(1, width // times))
+    where = RasterioWindow(window.col, window.row, min(width, shape[1] * times), min(height, shape[0] * times))
     indexes = list(recipe_of(raster)["bands"])
-    values = dataset.read(indexes, window=where)
+    how = Resampling.nearest if raster.palette or times == 1 else Resampling.average
+    values = dataset.read(indexes, window=where, out_shape=(len(indexes), *shape), resampling=how)
     return seen(raster, values, valid_pixels(dataset, indexes, values, window=where))
 
 

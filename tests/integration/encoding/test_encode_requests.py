@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from backend.config.jobs import JOBS
+from backend.core.errors import Invalid
 from backend.encoding import engine, jobs, services
 from backend.encoding.models import EncodeWindow
 from backend.encoding.selectors import state_of
@@ -66,6 +67,35 @@ def test_a_window_that_was_clicked_is_encoded_alone_and_asking_twice_is_harmless
 
     assert rows(raster) == {between: "ready"}
     assert len(encoded) == 1
+
+
+@pytest.mark.parametrize(
+    "window", [Window(0, 0, 512), Window(0, 0, 4096), Window(-896, 0), Window(977, 0), Window(5, 0, 2048)]
+)
+def test_a_window_that_no_click_leads_to_is_refused_before_and_behind_the_queue(
+    raster: Raster, encoded: list[int], monkeypatch: pytest.MonkeyPatch, window: Window
+) -> None:
+    put: list[Any] = []
+    monkeypatch.setattr("backend.jobs.engine.defer", lambda *args, **how: put.append(args))
+
+    with pytest.raises(Invalid, match="no such window"):
+        services.request_urgent(raster, window)
+    with pytest.raises(Invalid, match="no such window"):
+        jobs.urgent(str(raster.id), window.col, window.row, window.size)
+
+    assert (put, encoded, rows(raster)) == ([], [], {})
+
+
+def test_a_larger_window_is_encoded_decimated_and_does_not_count_as_a_planned_one(
+    world: World, raster: Raster, encoded: list[int]
+) -> None:
+    jobs.urgent(str(raster.id), 0, 0, 2048)
+
+    assert rows(raster) == {Window(0, 0, 2048): "ready"}
+    assert encoded == [1000], "px wide: half of the raster's"
+    assert get(world, f"/api/rasters/{raster.id}")["encode"]["ready"] == 0
+    listed = get(world, f"/api/rasters/{raster.id}/windows")["windows"]
+    assert [window["state"] for window in listed] == ["planned"] * 6
 
 
 def test_a_clicked_window_goes_ahead_of_the_queue(
