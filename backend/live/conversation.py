@@ -72,11 +72,18 @@ class Conversation:
     async def _answer_click(self, asked: Asked) -> None:
         message, began = asked
         try:
-            suggestion = await self._suggest(message)
-            if suggestion is None or self._clicks.superseded:
-                return  # stale: the newer prompts hold these and more
-            self._remember(message.draft, suggestion)
-            self._say(_suggestion_json(message, suggestion, began))
+            raster = await self._raster(message.raster)
+            previous = self._memories.get(message.draft) if message.feedback else None
+            without: set[Window] = set()
+            while True:
+                suggestion = await self._suggest(message, raster, previous, frozenset(without))
+                if suggestion is None or self._clicks.superseded:
+                    return  # stale: the newer prompts hold these and more
+                self._remember(message.draft, suggestion)
+                self._say(_suggestion_json(message, suggestion, began))
+                if not suggestion.missing:
+                    return
+                without |= await self._cannot_be_had(raster, suggestion.missing)
         except EdgewiseError as error:
             self.fail(message, error)
         except Exception:
@@ -98,10 +105,10 @@ class Conversation:
         except Exception:
             log.exception("A hover could not be answered")
 
-    async def _suggest(self, message: PromptSubmit) -> Suggestion | None:
+    async def _suggest(
+        self, message: PromptSubmit, raster: Raster, previous: Memory | None, without: frozenset[Window]
+    ) -> Suggestion | None:
         """The suggestion, after its window is encoded if need be; None when newer prompts have come meanwhile."""
-        raster = await self._raster(message.raster)
-        previous = self._memories.get(message.draft) if message.feedback else None
         began = time.monotonic()
         told = False
         while True:
@@ -114,6 +121,7 @@ class Conversation:
                         _prompts(message),
                         previous,
                         wanted=message.candidate,
+                        without=without,
                         stop=lambda: self._clicks.superseded or stop(),
                     ),
                 )
@@ -135,6 +143,21 @@ class Conversation:
                     await _encoded(raster, missing.window, began)
                 finally:
                     self._clicks.interruptible = False
+
+    async def _cannot_be_had(self, raster: Raster, windows: tuple[Window, ...]) -> set[Window]:
+        """Waits for windows that an object goes on into; those that will not be encoded. Newer prompts end the wait."""
+        began = time.monotonic()
+        self._clicks.interruptible = True
+        try:
+            ended = await asyncio.gather(
+                *(_encoded(raster, window, began) for window in windows), return_exceptions=True
+            )
+        finally:
+            self._clicks.interruptible = False
+        for error in ended:
+            if error is not None and not isinstance(error, EdgewiseError):
+                raise error
+        return {window for window, error in zip(windows, ended, strict=True) if error is not None}
 
     async def _raster(self, raster_id: UUID) -> Raster:
         known = self._rasters.get(raster_id)
@@ -215,13 +238,17 @@ def _suggestion_json(message: PromptSubmit, suggestion: Suggestion, began: float
         "hover": message.hover,
         "candidates": suggestion.candidates,
         "chosen": suggestion.chosen,
-        "window": suggestion.window,
+        "window": suggestion.windows[0],
         "model": {"name": suggestion.model, "hash": suggestion.model_hash[:16]},
         "recipe": suggestion.recipe[:16],
         "ms": ms,
     }
     if suggestion.instead_of:
         said["model"]["instead_of"] = suggestion.instead_of
+    if len(suggestion.windows) > 1:
+        said["windows"] = suggestion.windows
+    if suggestion.missing:
+        said["growing"] = True
     if suggestion.field:
         said["field"] = suggestion.field
     if suggestion.hint:

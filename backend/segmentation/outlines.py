@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -14,10 +15,12 @@ from backend.segmentation.prompting import Pixels, Prompts
 from backend.segmentation.remembered import Remembered
 from ml.decode import Candidate, Decoded, StoppedError
 from ml.frames import RasterFrame, geodesic_area_m2
+from ml.spanning import Grown
 from ml.vectorize import Outlined, Placing, Recipe, coarse_polygon, hinted, outline
 from ml.windows import Window
 
 TOKENS = 64  # of a window a side
+WINDOW_BYTES = 170  # of each further window that an answer names
 RING_BYTES = 1250  # of an answer of 2 KB; the others are hinted at where the shown outline leaves little
 
 MOST_VERTICES = 4000  # of a shown outline whose recipe names a tolerance: an answer must pass the socket
@@ -41,24 +44,26 @@ def outlined(
     points: Pixels,
     *,
     recipe: Recipe | None = None,
+    joined: Grown | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[dict[str, Any]]:
     """The candidates as the wire has them, in their order; those without an outline are left out.
 
     `points` (N, 2) are the positive prompts in the raster's pixels. With a `recipe`, the outline of `shown` is drawn by
-    it, with all its detail. The others are coarse; of those that would take an answer past 2 KB only the largest part
-    is hinted at. Raises `StoppedError` between two outlines.
+    it, with all its detail; `joined` is how far it goes beyond its window. The others are coarse; of those that would
+    take an answer past 2 KB only the largest part is hinted at. Raises `StoppedError` between two outlines.
     """
     precise = digits_for(min(frame.pixel_size_m()))
     part = decoded.field.of(window)
-    left = RING_BYTES
+    left = RING_BYTES - (WINDOW_BYTES * (len(joined.windows) - 1) if joined else 0)
     found: dict[int, dict[str, Any]] = {}
     others: list[tuple[int, BaseGeometry]] = []
     for candidate in sorted(decoded.candidates, key=lambda one: one is not shown):  # what is left is the others'
         if stop():
             raise StoppedError
         if recipe is not None and candidate is shown:
-            made = _by_recipe(candidate, frame, part, points, recipe)
+            logits, place = (joined.logits, joined.frame) if joined else (candidate.logits, part)
+            made = _by_recipe(logits, frame, place, points, recipe)
             whole = None if made is None else _whole(made, frame, precise, recipe)
             if whole is not None:
                 found[candidate.index] = whole
@@ -120,10 +125,10 @@ def _polygons(shape: BaseGeometry, frame: RasterFrame, digits: int) -> dict[str,
 
 
 def _by_recipe(
-    candidate: Candidate, frame: RasterFrame, part: Window, points: Pixels, recipe: Recipe
+    logits: npt.NDArray[np.float32], frame: RasterFrame, place: Window, points: Pixels, recipe: Recipe
 ) -> Outlined | None:
     placing = Placing.of_window(
-        part, len(candidate.logits), width=frame.width, height=frame.height, pixel_m=frame.pixel_size_m()
+        place, len(logits), width=frame.width, height=frame.height, pixel_m=frame.pixel_size_m()
     )
     most = None if recipe.tolerance_m is None else MOST_VERTICES
-    return outline(candidate.logits, placing, recipe, points, max_vertices=most)
+    return outline(logits, placing, recipe, points, max_vertices=most)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -17,14 +17,15 @@ from backend.encoding.services import forget_window
 from backend.projects.selectors import model_name
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
+from backend.segmentation.following import Surroundings, followed
 from backend.segmentation.outlines import TOKENS, draws_lines, outlined, recipe_for
-from backend.segmentation.prompting import Pixels, Prompts, in_window, placed, view_in_window
+from backend.segmentation.prompting import Placed, Prompts, in_window, placed, view_in_window
 from backend.segmentation.remembered import Remembered
 from ml.decode import Asked, Decoded, OnnxDecoder, Seen, StoppedError, decode_nearby
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
 from ml.models import InstalledModel
 from ml.vectorize import Recipe
-from ml.windows import Window, choose_window
+from ml.windows import SIZE, Window, choose_window, held_by, size_for, stride_of
 
 __all__ = ["Memory", "NotEncodedError", "Prompts", "StoppedError", "Suggestion", "suggest"]
 
@@ -47,6 +48,7 @@ class Memory:
     """What the next prompts of the same draft start from: the last answer, its window and its model's hash.
 
     `seen` is the mask that was shown, which may be fed back; `decoded` is what `prompts` gave when `fed` was fed back.
+    `joined` tells that the answer went on beyond the window.
     """
 
     window: Window
@@ -55,6 +57,7 @@ class Memory:
     prompts: Prompts
     decoded: Decoded
     fed: Seen | None
+    joined: bool
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,13 @@ class Suggestion:
 
     `instead_of` names the project's model where another one answered, because it has not encoded the place yet.
     `field` says which part of the window was decoded: its side in tokens of the window's 64, and how often a smaller
-    one had proved too small.
+    one had proved too small. `windows` are those that the shown candidate is joined from; once those of `missing` are
+    encoded, more of the object can be had.
     """
 
     candidates: list[dict[str, Any]]
     chosen: int
-    window: dict[str, Any]
+    windows: list[dict[str, Any]]
     model: str
     model_hash: str
     recipe: str
@@ -77,6 +81,7 @@ class Suggestion:
     hint: str = ""
     instead_of: str = ""
     field: dict[str, int] | None = None
+    missing: tuple[Window, ...] = ()
 
 
 def suggest(
@@ -86,12 +91,14 @@ def suggest(
     *,
     hover: bool = False,
     wanted: int | None = None,
+    without: Collection[Window] = (),
     stop: Stop = lambda: False,
 ) -> Suggestion:
     """A suggestion for prompts on a viewable raster.
 
     The first candidate, or the one whose output index is `wanted`, has its full outline; the others a coarse one
     for looking at, so that an answer stays within 1 to 2 KB. A `hover` is answered with one coarse candidate.
+    An object that leaves its window is followed into others, but those of `without`, which cannot be encoded.
 
     Raises `NotEncodedError`; `StoppedError` before the next stage once `stop` says that nobody waits;
     `prompt.outside` for prompts off the raster; `prompt.invalid`; `raster.not_viewable`.
@@ -102,7 +109,7 @@ def suggest(
     own = engine.model_named(_names_kept.get(raster.project_id, lambda: model_name(raster.project_id)))
     frame = raster_frame(raster)
     asked = placed(frame, prompts)
-    model, window = _model_and_window(raster, own, asked.around)
+    model, window = _model_and_window(raster, own, asked, previous)
     embedding = _embedding(raster, model, window)
     decoding = time.perf_counter()
     same = previous is not None and (previous.window, previous.model) == (window, model.sha256)
@@ -117,9 +124,19 @@ def suggest(
         decoded = decode_nearby(_decoder(model), embedding, nearby, stop)
     if hover:
         decoded = decoded.only(None)
-    tracing = time.perf_counter()
     shown = decoded.of(wanted)
-    memory = Memory(window, model.sha256, Seen(shown.logits, decoded.field), prompts, decoded, fed)
+    around = Surroundings(
+        frame,
+        _decoder(model),
+        partial(_embedding_or_none, raster, model),
+        _ready(raster).get(model.sha256, set()),
+        without,
+        may_wait=model == own,
+        stop=stop,
+    )
+    joined = None if hover else followed(window, decoded, shown, asked, around)
+    tracing = time.perf_counter()
+    memory = Memory(window, model.sha256, Seen(shown.logits, decoded.field), prompts, decoded, fed, joined is not None)
     recipe = None if hover else recipe_for(raster, prompts)
     candidates = outlined(
         decoded,
@@ -128,13 +145,14 @@ def suggest(
         window,
         asked.positive,
         recipe=recipe,
+        joined=joined,
         stop=stop,
     )
     done = time.perf_counter()
     return Suggestion(
         candidates=candidates,
         chosen=next((i for i, candidate in enumerate(candidates) if candidate["index"] == shown.index), 0),
-        window=_window_json(raster, window),
+        windows=[_window_json(raster, one) for one in (joined.windows if joined else (window,))],
         model=model.name,
         model_hash=model.sha256,
         recipe=raster.recipe_hash,
@@ -147,6 +165,7 @@ def suggest(
         hint=_hint(candidates, shown.index, recipe),
         instead_of="" if model == own else own.name,
         field={"side": decoded.field.cols, "grown": decoded.grown},
+        missing=joined.missing if joined else (),
     )
 
 
@@ -158,14 +177,23 @@ def _hint(candidates: list[dict[str, Any]], shown: int, recipe: Recipe | None) -
     return ""
 
 
-def _model_and_window(raster: Raster, own: InstalledModel, around: Pixels) -> tuple[InstalledModel, Window]:
-    """The project's model and the window for prompts at (N, 2) px.
+def _model_and_window(
+    raster: Raster, own: InstalledModel, asked: Placed, previous: Memory | None
+) -> tuple[InstalledModel, Window]:
+    """The project's model and the window for prompts.
 
-    Where that window waits for being encoded, a model that the project had before answers, if it has encoded one.
+    Where that window waits for being encoded, a model that the project had before answers, if it has encoded one. A
+    box has a window that holds it, however large. An object that went on beyond its window stays in that one.
     """
     ready = _ready(raster)
     frame = raster_frame(raster)
-    choose = partial(choose_window, around, frame.width, frame.height)
+    size = SIZE if asked.box is None else size_for(asked.around, frame.width, frame.height)
+    places, home = asked.around, previous.window if previous and previous.joined else None
+    if asked.box is None and (home is not None or size_for(places, frame.width, frame.height) > SIZE):
+        places = (asked.positive if len(asked.positive) else asked.points)[:1]
+        if home in ready.get(own.sha256, set()) and held_by(home, places).all():
+            return own, home
+    choose = partial(choose_window, places, frame.width, frame.height, size=size, stride=stride_of(size))
     window = choose(ready=ready.get(own.sha256, set()))
     if window in ready.get(own.sha256, set()):
         return own, window
@@ -193,6 +221,14 @@ def _embedding(raster: Raster, model: InstalledModel, window: Window) -> Embeddi
     except EmbeddingCorruptError:
         forget_window(raster, window, model)
         raise NotEncodedError(window) from None
+
+
+def _embedding_or_none(raster: Raster, model: InstalledModel, window: Window) -> Embedding | None:
+    """The same; None for a window that is not encoded."""
+    try:
+        return _embedding(raster, model, window)
+    except NotEncodedError:
+        return None
 
 
 def _ready(raster: Raster) -> dict[str, set[Window]]:

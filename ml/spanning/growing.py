@@ -85,11 +85,17 @@ class _Found:
         return self.parts[0].window.size
 
 
+def goes_on(window: Window, logits: Floats, ground: Ground) -> bool:
+    """Whether a mask leaves its window, or a point that is on the object lies beyond it; a quick look."""
+    whole = Part(window, logits, logits > 0)
+    return bool(exits(whole, ground.width, ground.height)) or bool(len(_outside([window], ground.positive)))
+
+
 def grow(window: Window, logits: Floats, ground: Ground) -> Grown:
     """The object of which `logits` (256, 256) were decoded in `window`, followed to its ends.
 
-    The first window's own mask is kept whole; of others only what hangs together with it. At most four windows are
-    joined at each scale, and one more is asked about the whole object.
+    The object is what hangs together with the points that are on it; other parts of the masks are turned to no. At
+    most four windows are joined at each scale, and one more is asked about the whole object.
     """
     found = _spread(Part(window, logits, _object(window, logits, ground.positive)), ground)
     tried: set[Window] = set()
@@ -109,7 +115,8 @@ def grow(window: Window, logits: Floats, ground: Ground) -> Grown:
         elif about.size > found.size:
             break
     mosaic = joined(found.parts, ground.width, ground.height)
-    return Grown(mosaic.logits, mosaic.frame, tuple(part.window for part in found.parts), found.missing)
+    logits = np.where((mosaic.logits > 0) & ~mosaic.object, -mosaic.logits, mosaic.logits)
+    return Grown(logits, mosaic.frame, tuple(part.window for part in found.parts), found.missing)
 
 
 def _spread_from(part: Part, tried: set[Window], ground: Ground) -> _Found:

@@ -2,7 +2,7 @@
 import { newId } from "../model/ids";
 import type { Annotation, LabelClass } from "../protocol/entities";
 import { draftClass } from "../store/classFor";
-import type { Candidate } from "../store/state";
+import type { Candidate, Draft } from "../store/state";
 import { notify, remember, type Context } from "./context";
 
 export function acceptDraft(context: Context): boolean {
@@ -43,7 +43,7 @@ export function acceptDraft(context: Context): boolean {
       model: draft.model?.name ?? "",
       model_hash: draft.model?.hash ?? "",
       recipe: draft.recipe,
-      ...(draft.window === null ? {} : { window: draft.window }),
+      ...usedWindows(draft),
       score: candidate.score,
       candidate: candidate.index,
       thought_ms: Date.now() - draft.startedAt,
@@ -62,4 +62,13 @@ export function acceptDraft(context: Context): boolean {
 function widthOf(labelClass: LabelClass, { width }: Candidate): Annotation["attributes"] {
   const has = labelClass.attributes.some((one) => one.key === "width" && one.type === "number");
   return width !== undefined && has ? { width } : {};
+}
+
+/** The first window, and all of them where there are several. */
+function usedWindows({ windows }: Draft): Pick<Annotation["provenance"], "window" | "windows"> {
+  const places = windows.map(({ col, row, size }) => ({ col, row, size }));
+  return {
+    ...(places[0] === undefined ? {} : { window: places[0] }),
+    ...(places.length > 1 ? { windows: places } : {}),
+  };
 }

@@ -15,7 +15,7 @@ import type { Annotation } from "../protocol/entities";
 import type { State } from "../store/state";
 import type { MapPort } from "../tools/tool";
 import { Toolbox } from "../tools/toolbox";
-import { drawDraft, drawPresence, drawSketch } from "./overlays";
+import { awaited, drawDraft, drawPresence, drawSketch } from "./overlays";
 import { ToolInteraction, listenToSecondary, mapInteractions, whenPointerLeaves } from "./pointer";
 import { lonLatBbox, lonLatFromMap, mapExtent, mapFromLonLat, mapGeometry } from "./projection";
 import { annotationStyle, windowStyle } from "./styles";
@@ -304,12 +304,11 @@ export class MapEngine implements MapPort {
     viewport.style.cursor = this.interaction.panning ? "grab" : over;
   }
 
-  /** While an answer is on its way the point pulses; while a window is encoded the seconds count down. */
+  /** While an answer, or more of it, is on its way the point pulses; while a window is encoded seconds count down. */
   private tick(): () => void {
     const timer = setInterval(() => {
       const state = this.session.store.get();
-      const phase = state.draft?.phase;
-      if (phase === "waiting" || phase === "encoding") drawDraft(this.draft, state, Date.now());
+      if (state.draft !== null && awaited(state.draft)) drawDraft(this.draft, state, Date.now());
     }, TICK_MS);
     return () => clearInterval(timer);
   }

@@ -35,7 +35,7 @@ export function drawDraft(source: VectorSource, state: State, now: number): void
   const { draft, preview } = state;
   if (preview !== null) source.addFeature(styled(new Feature(mapGeometry(preview.geometry)), previewStyle));
   if (draft === null) return;
-  if (draft.windowOutline.length > 0) source.addFeature(styled(ring(draft.windowOutline), usedWindowStyle));
+  for (const window of draft.windows) source.addFeature(styled(ring(window.outline), usedWindowStyle));
   draft.candidates.forEach((candidate, index) => {
     if (index !== draft.chosen) {
       source.addFeature(styled(new Feature(mapGeometry(candidate.geometry)), otherCandidateStyle));
@@ -62,10 +62,15 @@ export function drawDraft(source: VectorSource, state: State, now: number): void
     source.addFeature(styled(new Feature(new Point(mapFromLonLat([lon, lat]))), promptStyle(label)));
   }
   const anchor = anchorOf(draft);
-  if (anchor === null || (draft.phase !== "waiting" && draft.phase !== "encoding")) return;
+  if (anchor === null || !awaited(draft)) return;
   const seconds = draft.readyAt === null ? null : Math.max(0, Math.ceil((draft.readyAt - now) / 1000));
   const style = seconds === null ? pulseStyle(now) : countdownStyle(seconds, now);
   source.addFeature(styled(new Feature(new Point(mapFromLonLat(anchor))), style));
+}
+
+/** Whether an answer is on its way, or more of one that is shown. */
+export function awaited({ phase, growing }: Draft): boolean {
+  return phase === "waiting" || phase === "encoding" || growing;
 }
 
 /** Where the waiting is shown: at the newest point, else in the middle of the box. */

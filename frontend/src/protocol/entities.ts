@@ -140,12 +140,15 @@ const attributeValue = z.union([z.string(), z.number(), z.boolean()]);
 export type AttributeValue = z.infer<typeof attributeValue>;
 const attributesSchema = z.record(z.string(), attributeValue);
 
+const windowPlaceSchema = z.object({ col: z.number(), row: z.number(), size: z.number() });
 export const provenanceSchema = z.looseObject({
   kind: z.enum(["suggested", "drawn", "imported"]),
   model: z.string().nullish(),
   score: z.number().nullish(),
   thought_ms: z.number().nullish(),
   edited: z.boolean().nullish(),
+  window: windowPlaceSchema.nullish(),
+  windows: z.array(windowPlaceSchema).nullish(),
   prompts: z.array(z.object({ lon: z.number(), lat: z.number(), label: z.number() })).nullish(),
 });
 

@@ -17,6 +17,13 @@ export const presenceSchema = z.object({
 export type Presence = z.infer<typeof presenceSchema>;
 
 const position = z.array(z.number()).min(2);
+const windowSchema = z.object({
+  id: z.string(),
+  col: z.number(),
+  row: z.number(),
+  size: z.number(),
+  polygon: z.array(position),
+});
 const suggestionSchema = z.object({
   type: z.literal("suggestion"),
   promptSeq: z.number(),
@@ -35,13 +42,9 @@ const suggestionSchema = z.object({
     }),
   ),
   chosen: z.number(),
-  window: z.object({
-    id: z.string(),
-    col: z.number(),
-    row: z.number(),
-    size: z.number(),
-    polygon: z.array(position),
-  }),
+  window: windowSchema,
+  windows: z.array(windowSchema).optional(),
+  growing: z.boolean().optional(),
   model: z.object({ name: z.string(), hash: z.string(), instead_of: z.string().optional() }),
   recipe: z.string(),
   ms: z.record(z.string(), z.number()),

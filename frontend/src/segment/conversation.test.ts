@@ -84,6 +84,31 @@ describe("the conversation about one object", () => {
     expect(draft()?.candidates[0]?.geometry).toMatchObject({ type: "Polygon" });
   });
 
+  it("shows what is known of an object that goes on, then the larger outline, with the windows of each", () => {
+    const { conversation, draft } = open();
+    conversation.addPoint([7, 46], 1);
+    const [west, east] = [0, 896].map((col) => ({ id: `${col}`, col, row: 0, size: 1024, polygon: [[7, 46]] }));
+    conversation.receive(suggestion({ window: west!, growing: true }));
+    expect([draft()?.phase, draft()?.growing, draft()?.windows.map(({ col }) => col)]).toEqual(["shown", true, [0]]);
+    conversation.receive(suggestion({ window: west!, windows: [west!, east!] }));
+    expect([draft()?.phase, draft()?.growing, draft()?.windows.map(({ col }) => col)]).toEqual([
+      "shown",
+      false,
+      [0, 896],
+    ]);
+  });
+
+  it("asks again for an object that was growing when the connection is back, and not for a whole one", () => {
+    const { conversation, asked, draft } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.receive(suggestion({ growing: true }));
+    conversation.resume();
+    expect([asked().length, draft()?.phase, draft()?.growing]).toEqual([2, "waiting", false]);
+    conversation.receive(suggestion({ promptSeq: 2 }));
+    conversation.resume();
+    expect(asked().length).toBe(2);
+  });
+
   it("says so when there is nothing, in the server's words", () => {
     const { conversation, draft } = open();
     conversation.addPoint([7, 46], 1);

@@ -98,7 +98,7 @@ export class Conversation {
   /** The connection is back: what was asked and not answered is asked again. */
   resume(): void {
     const { draft } = this.store.get();
-    if (draft !== null && draft.phase !== "shown") this.ask(draft);
+    if (draft !== null && (draft.phase !== "shown" || draft.growing)) this.ask(draft);
   }
 
   /** Previews what a click here would give; at most one question is under way. */
@@ -150,8 +150,8 @@ export class Conversation {
       readyAt: null,
       candidates: [],
       chosen: 0,
-      window: null,
-      windowOutline: [],
+      windows: [],
+      growing: false,
       model: null,
       recipe: "",
       startedAt: Date.now(),
@@ -164,7 +164,7 @@ export class Conversation {
   private ask(draft: Draft): void {
     this.endHover();
     this.promptSeq += 1;
-    const fresh = { phase: "waiting", problem: null, readyAt: null, fit: null } as const;
+    const fresh = { phase: "waiting", problem: null, readyAt: null, fit: null, growing: false } as const;
     const asked: Draft = { ...draft, ...fresh, promptSeq: this.promptSeq };
     this.store.set({ draft: asked });
     this.send(this.submit(asked, this.promptSeq, asked.points, asked.box, false));
@@ -214,8 +214,13 @@ export class Conversation {
       phase: candidates.length > 0 ? "shown" : "failed",
       candidates,
       chosen: message.chosen,
-      window: { col: message.window.col, row: message.window.row, size: message.window.size },
-      windowOutline: message.window.polygon.map(([lon = 0, lat = 0]) => [lon, lat] as const),
+      windows: (message.windows ?? [message.window]).map(({ col, row, size, polygon }) => ({
+        col,
+        row,
+        size,
+        outline: polygon.map(([lon = 0, lat = 0]) => [lon, lat] as const),
+      })),
+      growing: message.growing ?? false,
       model: message.model,
       recipe: message.recipe,
       readyAt: null,

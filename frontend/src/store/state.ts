@@ -34,6 +34,13 @@ export interface DraftFit {
   readonly problem: string | null;
 }
 
+export interface UsedWindow {
+  readonly col: number;
+  readonly row: number;
+  readonly size: number;
+  readonly outline: readonly LonLat[];
+}
+
 /** What the user is shaping with the model; not saved. */
 export interface Draft {
   readonly id: string;
@@ -45,8 +52,10 @@ export interface Draft {
   readonly readyAt: number | null;
   readonly candidates: readonly Candidate[];
   readonly chosen: number;
-  readonly window: { readonly col: number; readonly row: number; readonly size: number } | null;
-  readonly windowOutline: readonly LonLat[];
+  /** The windows that the chosen outline is joined from, the one of the first click first. */
+  readonly windows: readonly UsedWindow[];
+  /** More of the object is on its way: windows beside these are being encoded. */
+  readonly growing: boolean;
   /** `instead_of`: the project's model, which has not encoded this place yet. */
   readonly model: { readonly name: string; readonly hash: string; readonly instead_of?: string | undefined } | null;
   readonly recipe: string;

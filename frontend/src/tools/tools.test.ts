@@ -13,7 +13,7 @@ function answer(store: Store): void {
       phase: "shown",
       candidates: [{ geometry: shape.geometry, score: 0.9, area_m2: 5, index: 0 }],
       model: { name: "m", hash: "h" },
-      window: { col: 0, row: 0, size: 1024 },
+      windows: [0, 896].map((col) => ({ col, row: 0, size: 1024, outline: [] })),
     },
   });
 }
@@ -114,6 +114,10 @@ describe("smart click", () => {
       status: "draft",
       geometry: shape.geometry,
       provenance: { kind: "suggested", model: "m", model_hash: "h", score: 0.9, prompts: [{ label: 1 }] },
+    });
+    expect(op.kind === "create" && op.value.provenance).toMatchObject({
+      window: { col: 0, row: 0, size: 1024 },
+      windows: [0, 896].map((col) => ({ col, row: 0, size: 1024 })),
     });
     expect([store.get().draft, store.get().tool]).toEqual([null, "click"]);
     expect(press("Enter")).toBe(false);

@@ -15,8 +15,8 @@ const draft: NonNullable<State["draft"]> = {
   readyAt: null,
   candidates: [],
   chosen: 0,
-  window: null,
-  windowOutline: [],
+  windows: [],
+  growing: false,
   model: null,
   recipe: "",
   startedAt: 0,
@@ -56,7 +56,21 @@ describe("the status bar's words", () => {
     expect(hint({ draft: { ...draft, phase: "failed", problem: "The model is away." } })).toBe("The model is away.");
     expect(hint({ draft })).toContain("Nothing found");
     const candidates = [0.91, 0.4].map((score, index) => ({ ...candidate, score, index }));
-    expect(hint({ draft: { ...draft, candidates, chosen: 1 } })).toContain("candidate 2 of 2 (40 %)");
+    expect(hint({ draft: { ...draft, candidates, chosen: 1 } })).toMatch(/^Enter accepts.*candidate 2 of 2 \(40 %\)/);
+  });
+
+  it("tell when an object goes on, and what it was joined from", () => {
+    const candidates = [{ ...candidate, score: 0.9, index: 0 }];
+    const fine = { col: 0, row: 0, size: 1024, outline: [] };
+    const coarse = { ...fine, size: 4096 };
+    expect(hint({ draft: { ...draft, candidates, growing: true, windows: [fine] } })).toContain(
+      "more follows by itself",
+    );
+    expect(hint({ draft: { ...draft, candidates, windows: [fine] } })).toMatch(/^Enter accepts/);
+    expect(hint({ draft: { ...draft, candidates, windows: [fine, fine, fine] } })).toMatch(
+      /^Joined from 3 windows · Enter/,
+    );
+    expect(hint({ draft: { ...draft, candidates, windows: [coarse] } })).toMatch(/^Seen at 1 : 4 · Enter/);
   });
 
   it("tell a selected shape that may be moved from one that may not", () => {

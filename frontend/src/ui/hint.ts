@@ -2,9 +2,10 @@
 import { i18n } from "../i18n";
 import { mayEdit } from "../commands/context";
 import { draftClass } from "../store/classFor";
-import type { State } from "../store/state";
+import type { Draft, State } from "../store/state";
 
 const LATE_SECONDS = 8;
+const WINDOW_PX = 1024;
 
 export function hintOf(state: State): string {
   const t = i18n.t.bind(i18n);
@@ -48,13 +49,26 @@ function smartHint({ draft, tool, classes, activeClass, activeRaster }: State): 
       return draft.problem ?? t("hint.failed");
     case "shown":
       if (draft.candidates.length === 0) return draft.problem ?? t("hint.nothing");
-      return t(draft.candidates.length > 1 ? "hint.shownSeveral" : "hint.shown", {
-        name: labelClass.name,
-        chosen: draft.chosen + 1,
-        total: draft.candidates.length,
-        score: Math.round(100 * (draft.candidates[draft.chosen]?.score ?? 0)),
-      });
+      if (draft.growing) return t("hint.growing", { name: labelClass.name });
+      return [
+        ...seenHow(draft),
+        t(draft.candidates.length > 1 ? "hint.shownSeveral" : "hint.shown", {
+          name: labelClass.name,
+          chosen: draft.chosen + 1,
+          total: draft.candidates.length,
+          score: Math.round(100 * (draft.candidates[draft.chosen]?.score ?? 0)),
+        }),
+      ].join(" · ");
   }
+}
+
+/** What is worth knowing of an outline that no single window at full resolution holds. */
+function seenHow({ windows }: Draft): string[] {
+  const times = (windows[0]?.size ?? WINDOW_PX) / WINDOW_PX;
+  const said: string[] = [];
+  if (windows.length > 1) said.push(i18n.t("hint.joined", { n: windows.length }));
+  if (times > 1) said.push(i18n.t("hint.coarser", { n: times }));
+  return said;
 }
 
 function drawHint({ tool, sketch, classes }: State): string {

@@ -19,6 +19,7 @@ from backend.segmentation.services import NotEncodedError, StoppedError, Suggest
 from ml.windows import Window
 
 RASTER, WINDOW = uuid4(), Window(0, 0, 1024)
+EAST, SOUTH = Window(896, 0, 1024), Window(0, 896, 1024)
 KEY = (str(RASTER), 0, 0, 1024)
 
 pytestmark = pytest.mark.django_db  # no query is made; threads close what they may have opened
@@ -37,6 +38,9 @@ class Suggester:
         self.fed_back: list[Any] = []
         self.hold: threading.Event | None = None
         self.stopped: list[float] = []
+        self.beyond: set[Window] = set()  # windows that the object goes on into and that are not encoded
+        self.without: list[set[Window]] = []
+        self.requested: list[Window] = []
 
     def suggest(self, raster: Any, prompts: Any, previous: Any = None, **options: Any) -> Suggestion:
         """Answers with a memory that is named after its first point."""
@@ -52,11 +56,15 @@ class Suggester:
         if not self.encoded:
             raise NotEncodedError(WINDOW)
         memory: Any = f"memory of {prompts.points[0][0]:g}"
-        return Suggestion([], 0, {}, "nano", "0" * 64, "r" * 64, {"total": 1.0}, memory, "hint")
+        self.without.append(set(options.get("without", ())))
+        missing = tuple(sorted(self.beyond - self.without[-1]))
+        windows = [{"col": WINDOW.col}] if missing else [{"col": WINDOW.col}, {"col": EAST.col}]
+        return Suggestion([], 0, windows, "nano", "0" * 64, "r" * 64, {"total": 1.0}, memory, "hint", missing=missing)
 
     def request(self, raster: Any, window: Window) -> None:
         """The urgent job is in the queue."""
-        assert window == WINDOW
+        assert window == WINDOW or window in self.beyond
+        self.requested.append(window)
         self.urgent += 1
 
 
@@ -202,6 +210,75 @@ async def test_a_file_that_is_gone_though_its_window_is_ready_does_not_wait_for_
     assert suggester.urgent == 1
     assert len(suggester.began) < 20
     assert len(talk.said) == 2, "pending is said once"
+
+
+async def test_an_object_that_goes_on_is_answered_at_once_and_again_when_its_neighbours_are_encoded(
+    suggester: Suggester,
+) -> None:
+    talk = Talk(suggester)
+    suggester.beyond = {EAST, SOUTH}
+    talk.ask()
+    await talk.until(lambda: suggester.urgent == 2)
+    assert talk.kinds() == [("suggestion", 1)]
+    assert (talk.said[0]["growing"], "windows" in talk.said[0]) == (True, False)
+    assert set(suggester.requested) == {EAST, SOUTH}
+
+    suggester.beyond, suggester.state = set(), "ready"
+    for window in (EAST, SOUTH):
+        hub().windows.settled((str(RASTER), window.col, window.row, window.size))
+    await talk.until(lambda: len(talk.said) == 2)
+    assert talk.kinds() == [("suggestion", 1), ("suggestion", 1)]
+    assert "growing" not in talk.said[1]
+    assert [window["col"] for window in talk.said[1]["windows"]] == [0, 896]
+    assert suggester.fed_back == [None, None], "its own answer is not fed back to it"
+
+
+@pytest.mark.parametrize("state", ["failed", "skipped"])
+async def test_neighbours_that_cannot_be_encoded_end_the_object_there_and_are_no_failure(
+    suggester: Suggester, state: str
+) -> None:
+    talk = Talk(suggester)
+    suggester.beyond = {EAST}
+    talk.ask()
+    await talk.until(lambda: suggester.urgent)
+    suggester.state = state
+    await talk.until(lambda: len(talk.said) == 2)
+    assert talk.kinds() == [("suggestion", 1), ("suggestion", 1)]
+    assert "growing" not in talk.said[1]
+    assert suggester.without == [set(), {EAST}]
+
+
+async def test_without_a_worker_an_object_stays_as_it_is_known(
+    suggester: Suggester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "PATIENCE_SECONDS", 0.1)
+    talk = Talk(suggester)
+    suggester.beyond, suggester.worker = {EAST}, False
+    talk.ask()
+    await talk.until(lambda: len(talk.said) == 2)
+    assert talk.kinds() == [("suggestion", 1), ("suggestion", 1)]
+    assert [message.get("growing", False) for message in talk.said] == [True, False]
+
+
+async def test_newer_prompts_and_a_cleared_draft_end_the_growing(suggester: Suggester) -> None:
+    talk, draft = Talk(suggester), uuid4()
+    suggester.beyond = {EAST}
+    talk.ask(1, draft)
+    await talk.until(lambda: suggester.urgent)
+    suggester.beyond = set()
+    talk.ask(2, draft)
+    await talk.until(lambda: len(talk.said) == 2)
+    assert talk.kinds() == [("suggestion", 1), ("suggestion", 2)]
+    assert suggester.fed_back[-1] == "memory of 1"
+
+    suggester.beyond = {EAST}
+    talk.ask(3, draft)
+    await talk.until(lambda: len(talk.said) == 3)
+    talk.conversation.clear(draft)
+    suggester.beyond, suggester.state = set(), "ready"
+    hub().windows.settled((str(RASTER), EAST.col, EAST.row, EAST.size))
+    await asyncio.sleep(0.2)
+    assert talk.kinds() == [("suggestion", 1), ("suggestion", 2), ("suggestion", 3)]
 
 
 async def test_a_newer_click_ends_the_waiting_of_an_older_one(suggester: Suggester) -> None:

@@ -7,6 +7,7 @@ from shapely.geometry import LineString, Point, box
 from shapely.geometry.base import BaseGeometry
 
 from ml.spanning import MAX_WINDOWS, Ground, grow
+from ml.vectorize import polygon_from_logits
 from ml.windows import SIZE, Window, is_window_of
 from tests.support.spanning import TrueDecoder, clicked, iou
 
@@ -244,6 +245,22 @@ def test_a_click_beyond_all_windows_adds_a_part_of_its_own() -> None:
 
     assert len(grown.windows) == 2
     assert iou(outline, both) > 0.98
+
+
+def test_what_does_not_hang_together_with_the_click_is_left_behind() -> None:
+    """A second field of which the first window shows a part; a decoder may well take it for the same."""
+    field, other = box(600, 200, 1300, 500), box(700, 700, 1500, 900)
+    decoder = TrueDecoder(field)
+    both = TrueDecoder(field.union(other))(FIRST, np.array([(800.0, 300.0), (800.0, 800.0)]), np.array([1, 1]))
+    assert both is not None
+
+    points = np.array([(800.0, 300.0)])
+    grown = grow(FIRST, both[0], Ground(SIDE, SIDE, points, np.array([1]), decoder))
+    outline = polygon_from_logits(grown.logits, grown.frame, width=SIDE, height=SIDE)
+
+    assert grown.windows == (FIRST, EAST)
+    assert outline is not None
+    assert iou(outline, field) > 0.99
 
 
 def test_a_ready_coarse_window_that_shows_the_object_well_is_taken_before_a_new_one() -> None:

@@ -34,6 +34,9 @@ export const map = {
       "This takes longer than expected: the worker is busy or stopped, ask your administrator. Your click is kept · Esc clears",
     failed: "That did not work. Click again, or Esc clears",
     nothing: "Nothing found here. Click elsewhere on the object, or draw it by hand (P)",
+    growing: "It goes on: more follows by itself · Enter accepts what is there as {{name}} · Esc clears",
+    joined: "Joined from {{n}} windows",
+    coarser: "Seen at 1 : {{n}}",
     shown: "Enter accepts as {{name}} · click adds · right click takes away · Esc clears",
     shownSeveral:
       "Enter accepts as {{name}} · click adds · right click takes away · Tab: candidate {{chosen}} of {{total}} ({{score}} %) · Esc clears",
@@ -139,6 +142,8 @@ export const map = {
     clicks: "Clicks",
     thought: "Time taken",
     model: "Model",
+    windows: "Joined from",
+    windowCount: "{{n}} windows",
   },
   history: {
     created: "Created as {{name}}",
@@ -262,7 +267,7 @@ export const map = {
     },
     click: {
       title: "Click an object",
-      text: "Choose Smart click (S) and a class (1–9), then click the object. Its outline appears. Hold Shift to preview before you click.",
+      text: "Choose Smart click (S) and a class (1–9), then click the object. Its outline appears. Hold Shift to preview before you click. Large objects grow by themselves over as many parts of the image as they need.",
     },
     correct: {
       title: "Correct it",

@@ -7,7 +7,7 @@ import classes from "./SelectedPanel.module.css";
 
 export function Provenance({ provenance }: { readonly provenance: Annotation["provenance"] }) {
   const { t } = useTranslation();
-  const { kind, score, model, prompts, thought_ms: thought } = provenance;
+  const { kind, score, model, prompts, windows, thought_ms: thought } = provenance;
   if (kind !== "suggested") return <Text c="dimmed">{t(`provenance.${kind}`)}</Text>;
   return (
     <dl className={classes["facts"]} data-testid="provenance">
@@ -23,6 +23,12 @@ export function Provenance({ provenance }: { readonly provenance: Annotation["pr
         <>
           <dt>{t("provenance.clicks")}</dt>
           <dd>{prompts.length}</dd>
+        </>
+      )}
+      {windows !== null && windows !== undefined && windows.length > 1 && (
+        <>
+          <dt>{t("provenance.windows")}</dt>
+          <dd>{t("provenance.windowCount", { n: windows.length })}</dd>
         </>
       )}
       {thought !== null && thought !== undefined && (
