@@ -92,7 +92,7 @@ def choose_window(
     rows = [start for start in _starts(height, size, stride) if start <= low[1] and high[1] <= start + size]
     planned = [Window(col, row, size) for row in rows for col in columns]
     if not planned:
-        if bool(((high - low) <= size).all()):
+        if bool((np.ceil(high) - np.floor(low) <= size).all()):  # windows begin at whole pixels
             return _centred(low, high, width, height, size)
         return _centred(points[0], points[0], width, height, size)
     by_room = sorted(planned, key=lambda window: -_room(window, low, high, width, height))

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ml.windows import (
@@ -85,6 +85,7 @@ def test_the_chosen_window_holds_all_prompts_that_fit_into_one(
     extent = np.minimum((width, height), 1024 * spread)
     corner = ((width, height) - extent) * shares[0]
     prompts = corner + np.array(shares) * extent
+    assume((np.ceil(prompts.max(axis=0)) - np.floor(prompts.min(axis=0)) <= 1024).all())  # else no window holds them
 
     window = choose_window(prompts, width, height)
 
@@ -93,6 +94,13 @@ def test_the_chosen_window_holds_all_prompts_that_fit_into_one(
     assert window.row >= 0
     assert window.col <= max(0, width - 1024)
     assert window.row <= max(0, height - 1024)
+
+
+@pytest.mark.parametrize("first", [0.5, 1024.5])
+def test_prompts_that_fit_between_no_two_whole_pixels_get_a_window_that_holds_the_first(first: float) -> None:
+    prompts = [[first, 0.5], [1025.0 - first, 0.5]]
+
+    assert held_by(choose_window(prompts, 1025, 1), prompts)[0]
 
 
 @given(x=st.floats(0, 5000), y=st.floats(0, 4000))
