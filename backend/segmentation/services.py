@@ -125,16 +125,9 @@ def suggest(
     if hover:
         decoded = decoded.only(None)
     shown = decoded.of(wanted)
-    around = Surroundings(
-        frame,
-        _decoder(model),
-        partial(_embedding_or_none, raster, model),
-        _ready(raster).get(model.sha256, set()),
-        without,
-        may_wait=model == own,
-        stop=stop,
-    )
-    joined = None if hover else followed(window, decoded, shown, asked, around)
+    joined = None
+    if not hover:
+        joined = followed(window, decoded, shown, asked, _surroundings(raster, model, own, without, stop))
     tracing = time.perf_counter()
     memory = Memory(window, model.sha256, Seen(shown.logits, decoded.field), prompts, decoded, fed, joined is not None)
     recipe = None if hover else recipe_for(raster, prompts)
@@ -169,6 +162,21 @@ def suggest(
     )
 
 
+def _surroundings(
+    raster: Raster, model: InstalledModel, own: InstalledModel, without: Collection[Window], stop: Stop
+) -> Surroundings:
+    """Where the object of a click may go on: what is encoded of the raster by the model that answers it."""
+    return Surroundings(
+        raster_frame(raster),
+        _decoder(model),
+        partial(_embedding_or_none, raster, model),
+        _ready(raster).get(model.sha256, set()),
+        without,
+        may_wait=model == own,
+        stop=stop,
+    )
+
+
 def _hint(candidates: list[dict[str, Any]], shown: int, recipe: Recipe | None) -> str:
     if not candidates:
         return "Nothing stands out here. Click nearer to the middle, or draw a box around it."
@@ -186,16 +194,17 @@ def _model_and_window(
     box has a window that holds it, however large. An object that went on beyond its window stays in that one.
     """
     ready = _ready(raster)
+    ours = ready.get(own.sha256, set())
     frame = raster_frame(raster)
     size = SIZE if asked.box is None else size_for(asked.around, frame.width, frame.height)
     places, home = asked.around, previous.window if previous and previous.joined else None
     if asked.box is None and (home is not None or size_for(places, frame.width, frame.height) > SIZE):
         places = (asked.positive if len(asked.positive) else asked.points)[:1]
-        if home in ready.get(own.sha256, set()) and held_by(home, places).all():
+        if home in ours and held_by(home, places).all():
             return own, home
     choose = partial(choose_window, places, frame.width, frame.height, size=size, stride=stride_of(size))
-    window = choose(ready=ready.get(own.sha256, set()))
-    if window in ready.get(own.sha256, set()):
+    window = choose(ready=ours)
+    if window in ours:
         return own, window
     others = {model.sha256: model for model in engine.usable_models()} if ready.keys() - {own.sha256} else {}
     for model_hash, encoded in ready.items():
