@@ -1,10 +1,11 @@
 /** What the worker does or has lately done with models: the step it is at, how far, cancel and retry. */
-import { Button, Group, Progress, Stack, Text, Title } from "@mantine/core";
+import { Group, Stack, Text, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { api } from "../../net/api";
 import type { ModelWork } from "../../protocol/models";
-import { isActive, jobShare } from "../data/rasterFacts";
+import { isActive } from "../data/rasterFacts";
 import { formatBytes, formatCount, formatDuration } from "../format";
+import { JobBar, JobButtons } from "../parts/JobControls";
 import { RelativeTime } from "../parts/RelativeTime";
 import classes from "./Models.module.css";
 import { usePageAction } from "./usePageAction";
@@ -32,48 +33,15 @@ function Row({ job }: { readonly job: ModelWork }) {
   const active = isActive(job);
   const name = /^[0-9a-f]{16}$/.test(job.model) ? `${job.model}…` : job.model;
   const title = t(`models.action.${job.action}`, { name });
-  const ended = job.state === "failed" || job.state === "cancelled";
   return (
     <Stack gap={4} data-testid={`work-${job.action}-${job.model}`} data-state={job.state}>
       <Group justify="space-between" wrap="nowrap">
         <Text fw={500} truncate>
           {title}
         </Text>
-        {active && (
-          <Button
-            size="compact-xs"
-            variant="default"
-            flex="none"
-            onClick={() => cancel.mutate()}
-            loading={cancel.isPending}
-            disabled={job.state === "cancelling"}
-            data-testid="work-cancel"
-          >
-            {t("jobs.cancel")}
-          </Button>
-        )}
-        {ended && (
-          <Button
-            size="compact-xs"
-            variant="default"
-            flex="none"
-            onClick={() => retry.mutate()}
-            loading={retry.isPending}
-            data-testid="work-retry"
-          >
-            {t("jobs.retry")}
-          </Button>
-        )}
+        <JobButtons job={job} cancel={cancel} retry={retry} name="work" />
       </Group>
-      {active && (
-        <Progress
-          value={job.total > 0 ? jobShare(job) : 100}
-          animated={job.total === 0}
-          color={job.total > 0 ? undefined : "gray"}
-          size={6}
-          aria-label={title}
-        />
-      )}
+      <JobBar job={job} title={title} moves={job.total === 0} />
       <Group justify="space-between" gap="sm" wrap="nowrap" align="flex-start">
         <Text
           size="xs"

@@ -1,16 +1,5 @@
 /** What the workers do for this project, with progress, time to go, cancel and retry. */
-import {
-  Button,
-  Group,
-  Indicator,
-  Popover,
-  Progress,
-  RingProgress,
-  ScrollArea,
-  Stack,
-  Text,
-  UnstyledButton,
-} from "@mantine/core";
+import { Group, Indicator, Popover, RingProgress, ScrollArea, Stack, Text, UnstyledButton } from "@mantine/core";
 import { IconListCheck, IconStack2 } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
@@ -20,6 +9,7 @@ import { isActive, jobShare } from "../data/rasterFacts";
 import { notifyError } from "../errors";
 import { formatCount, formatDuration } from "../format";
 import { EmptyState } from "../parts/EmptyState";
+import { JobBar, JobButtons } from "../parts/JobControls";
 import { RelativeTime } from "../parts/RelativeTime";
 import { useCanWork, useJobs, useRasters } from "../project";
 import classes from "./JobsMenu.module.css";
@@ -87,39 +77,9 @@ function JobRow({ job }: { readonly job: Job }) {
         <Text fw={500} truncate>
           {title}
         </Text>
-        {active && mayStop && (
-          <Button
-            size="compact-xs"
-            variant="default"
-            onClick={() => cancel.mutate()}
-            loading={cancel.isPending}
-            disabled={job.state === "cancelling"}
-            data-testid="job-cancel"
-          >
-            {t("jobs.cancel")}
-          </Button>
-        )}
-        {mayStop && (job.state === "failed" || job.state === "cancelled") && (
-          <Button
-            size="compact-xs"
-            variant="default"
-            onClick={() => retry.mutate()}
-            loading={retry.isPending}
-            data-testid="job-retry"
-          >
-            {t("jobs.retry")}
-          </Button>
-        )}
+        {mayStop && <JobButtons job={job} cancel={cancel} retry={retry} name="job" />}
       </Group>
-      {active && (
-        <Progress
-          value={job.total > 0 ? jobShare(job) : 100}
-          animated={job.total === 0 || job.state === "queued"}
-          color={job.total > 0 ? undefined : "gray"}
-          size={6}
-          aria-label={title}
-        />
-      )}
+      <JobBar job={job} title={title} moves={job.total === 0 || job.state === "queued"} />
       <Group justify="space-between" gap="sm">
         <Text size="xs" c={job.state === "failed" ? "var(--mantine-color-error)" : "dimmed"}>
           {job.state === "failed" && job.error !== null ? job.error.message : <JobCount job={job} />}
