@@ -5,11 +5,13 @@ from ml.vectorize.forms import FORMS, forming
 from ml.vectorize.outlining import MAX_TOLERANCE_PX, MAX_VERTICES, Outlined, outline, polygon_from_logits
 from ml.vectorize.placing import Placing
 from ml.vectorize.recipe import Recipe, RecipeError
+from ml.vectorize.right_angles import Direction, wall_directions
 
 __all__ = [
     "FORMS",
     "MAX_TOLERANCE_PX",
     "MAX_VERTICES",
+    "Direction",
     "Outlined",
     "Placing",
     "Recipe",
@@ -19,4 +21,5 @@ __all__ = [
     "hinted",
     "outline",
     "polygon_from_logits",
+    "wall_directions",
 ]

@@ -1,6 +1,7 @@
 """From mask logits to the shape that a class's recipe asks for; the same again at any time from the same mask."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from ml.vectorize.centreline import centreline_of
 from ml.vectorize.forms import Forming, forming
 from ml.vectorize.placing import Placing
 from ml.vectorize.recipe import Recipe
+from ml.vectorize.right_angles import Direction
 from ml.vectorize.simplify import douglas_peucker, only, polygons_only, rising_tolerances, visvalingam
 from ml.vectorize.smooth import smoothed
 from ml.vectorize.trace import Contour, Kept, contour_of
@@ -85,6 +87,7 @@ def outline(
     points: npt.ArrayLike = (),
     *,
     max_vertices: int | None = None,
+    group: Sequence[Direction] = (),
 ) -> Outlined | None:
     """The shape that a recipe makes of logits (h, w), above 0 inside; None where there is no mask.
 
@@ -93,7 +96,8 @@ def outline(
     Where the recipe leaves the tolerance to the pixels, it grows up to 4 px (8 for Visvalingam; 2 % of the side of
     large objects) for shapes of more than `max_vertices` (160 if None); small parts and holes go then too, and a mask
     of sixteen times as many raw vertices is calmed first, by halving its grid. With a tolerance in metres that is done
-    only where `max_vertices` is given, without simplification never. The rest is in `Recipe`.
+    only where `max_vertices` is given, without simplification never. `group` are the directions of the neighbours'
+    walls (`wall_directions`), for recipes that follow them. The rest is in `Recipe`.
     """
     automatic = recipe.tolerance_m is None
     return _outlined(
@@ -103,7 +107,7 @@ def outline(
         points,
         most=max_vertices or (MAX_VERTICES if automatic else NO_BOUND),
         most_px=GREATEST_PX[recipe.simplify],
-        form=forming(recipe.form, placing.pixel_m),
+        form=forming(recipe.form, placing.pixel_m, group if recipe.group_directions else ()),
     )
 
 

@@ -25,8 +25,8 @@ class Recipe:
 
     1. parts below `drop_parts_m2` are dropped (never the largest or a clicked one), holes below `fill_holes_m2` filled;
     2. parts that nearly have the `form` get it, and are finished: `right_angles`, `circle`, or for roads and streams
-       `centreline` (lines, simplified within the tolerance; beside them parts that are no road are left out). With
-       `group_directions`, walls follow the directions of neighbours where those fit;
+       `centreline` (lines, simplified within the tolerance; beside them parts that are no road are left out). A part
+       that has no right angles gets straight walls. With `group_directions`, walls follow those of neighbours;
     3. all other parts lose wiggles shorter than `smooth_m`;
     4. they are simplified: `visvalingam` (the area is kept), `douglas_peucker` or `none`, within `tolerance_m` metres
        on the ground, or as the pixels allow where that is None. Below 64 px the tolerance shrinks with the object.
