@@ -130,16 +130,12 @@ class Conversation:
             except NotEncodedError as missing:
                 if self._clicks.superseded:
                     return None
-                if not told:
-                    self._say(
-                        {
-                            **_reply("suggestion.pending", message),
-                            "seconds": await in_database(_expected_seconds, self.project_id),
-                        }
-                    )
-                    told = True
                 self._clicks.interruptible = True
                 try:
+                    if not told:
+                        seconds = await in_database(_expected_seconds, self.project_id)
+                        self._say({**_reply("suggestion.pending", message), "seconds": seconds})
+                        told = True
                     await _encoded(raster, missing.window, began)
                 finally:
                     self._clicks.interruptible = False

@@ -292,6 +292,31 @@ async def test_a_newer_click_ends_the_waiting_of_an_older_one(suggester: Suggest
     assert talk.kinds() == [("suggestion.pending", 1), ("suggestion", 2)]
 
 
+async def test_a_newer_click_need_not_wait_while_it_is_looked_up_how_long_an_older_one_will(
+    suggester: Suggester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slowly(project_id: UUID) -> float:
+        asked.set()
+        assert go_on.wait(10)
+        return 2.5
+
+    monkeypatch.setattr(conversation, "_expected_seconds", slowly)
+    talk = Talk(suggester)
+    suggester.encoded = False
+    talk.ask(1)
+    await talk.until(asked.is_set)
+    suggester.encoded = True
+    talk.ask(2)
+    try:
+        await talk.answered()
+    finally:
+        go_on.set()
+    assert talk.kinds() == [("suggestion", 2)]
+    assert suggester.urgent == 0
+
+
 @pytest.mark.parametrize("encoded", [True, False])
 async def test_a_stale_answer_is_not_given_and_a_stale_click_does_not_wait(suggester: Suggester, encoded: bool) -> None:
     talk = Talk(suggester)
