@@ -2,6 +2,7 @@
 
 import pytest
 
+from backend.segmentation import remembered
 from tests.support.browser import chromium, sign_in, stack, watch
 
 __all__ = ["chromium", "sign_in", "stack", "watch"]
@@ -10,3 +11,9 @@ __all__ = ["chromium", "sign_in", "stack", "watch"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the tests in a browser last: once its driver runs, this thread has an event loop and no other can start."""
     items.sort(key=lambda item: "chromium" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(autouse=True)
+def nothing_read_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What clicks need is not read on another thread, which would not see what a test has not committed."""
+    monkeypatch.setattr(remembered, "STALE_SECONDS", 0.0)

@@ -19,7 +19,6 @@ from backend.live.hub import hub
 from backend.live.messages import PromptSubmit
 from backend.live.slots import Slot
 from backend.live.threads import in_database
-from backend.projects.policies import not_found
 from backend.rasters.models import Raster
 from backend.segmentation import services as segmentation
 from backend.segmentation.services import Memory, NotEncodedError, Prompts, StoppedError, Suggestion
@@ -28,7 +27,6 @@ from ml.windows import Window
 log = logging.getLogger(__name__)
 
 DRAFTS_REMEMBERED = 4
-RASTER_SECONDS = 3.0
 ENCODE_TIMEOUT = 180.0
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 15.0  # a worker that is just starting
@@ -46,7 +44,6 @@ class Conversation:
         self._clicks: Slot[Asked] = Slot(self._answer_click)
         self._hovers: Slot[Asked] = Slot(self._answer_hover)
         self._memories: OrderedDict[UUID, Memory] = OrderedDict()
-        self._rasters: dict[UUID, tuple[float, Raster]] = {}
 
     def ask(self, message: PromptSubmit) -> None:
         """Takes a prompt; returns at once."""
@@ -156,14 +153,10 @@ class Conversation:
         return {window for window, error in zip(windows, ended, strict=True) if error is not None}
 
     async def _raster(self, raster_id: UUID) -> Raster:
-        known = self._rasters.get(raster_id)
-        if known is not None and time.monotonic() - known[0] < RASTER_SECONDS:
-            return known[1]
-        raster = await in_database(segmentation.raster_for_prompts, raster_id, self.project_id)
-        if raster is None:
-            raise not_found("raster")
-        self._rasters = {raster_id: (time.monotonic(), raster)}
-        return raster
+        known = segmentation.raster_known(raster_id, self.project_id)
+        if known is not None:
+            return known
+        return await in_database(segmentation.raster_for_prompts, raster_id, self.project_id)
 
     def _remember(self, draft: UUID, suggestion: Suggestion) -> None:
         if suggestion.memory is not None:

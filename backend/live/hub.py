@@ -19,6 +19,7 @@ from backend.live.listener import listen
 from backend.live.presence import Presence
 from backend.live.threads import in_database
 from backend.live.waiting import Waits
+from backend.segmentation import services as segmentation
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ RETRY_SECONDS = 0.5
 CHECK_SECONDS = 3.0  # an ended session or membership closes its sockets within 5 s
 LOOK_SECONDS = 9.0  # how often the database is asked for events, whatever was or was not told
 FLUSH_SECONDS = 0.1
+HEEDED_BY_CLICKS = ("class.", "project.", "raster.")  # of these kinds of events
 PRESENCES_PER_HINT = 5  # some 400 bytes each; a name of 80 unusual letters takes 1,000
 
 
@@ -137,6 +139,8 @@ class Hub:
             return
         if message["type"] == "window":
             window = message["window"]
+            if message["state"] == "planned":  # its embedding was cleared away
+                segmentation.forget_all()
             self.windows.settled((message["raster"], window["col"], window["row"], window["size"]))
         self.tell(project_id, message)
 
@@ -179,6 +183,8 @@ class Hub:
                 if project_id not in self._sent or seq <= self._sent[project_id]:
                     continue
                 self._sent[project_id] = seq
+                if kind.startswith(HEEDED_BY_CLICKS):
+                    segmentation.forget_all()
                 for peer in list(self._peers[project_id]):
                     peer.deliver(text)
                     _tell_of_membership(peer, kind, data)

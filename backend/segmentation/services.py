@@ -14,24 +14,26 @@ from backend.core.errors import Invalid
 from backend.encoding import engine
 from backend.encoding.selectors import ready_by_model, state_of, window_polygon
 from backend.encoding.services import forget_window
+from backend.projects.policies import not_found
 from backend.projects.selectors import model_name
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
 from backend.segmentation.following import Surroundings, followed
 from backend.segmentation.outlines import TOKENS, draws_lines, outlined, recipe_for
 from backend.segmentation.prompting import Placed, Prompts, in_window, placed, view_in_window
-from backend.segmentation.remembered import Remembered
+from backend.segmentation.remembered import Remembered, forget_all
 from ml.decode import Asked, Decoded, OnnxDecoder, Seen, StoppedError, decode_nearby
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
 from ml.models import InstalledModel
 from ml.vectorize import Recipe
 from ml.windows import SIZE, Window, choose_window, held_by, size_for, stride_of
 
-__all__ = ["Memory", "NotEncodedError", "Prompts", "StoppedError", "Suggestion", "suggest"]
+__all__ = ["Memory", "NotEncodedError", "Prompts", "StoppedError", "Suggestion", "forget_all", "suggest"]
 
 Stop = Callable[[], bool]
 _ready_kept: Remembered[dict[str, set[Window]]] = Remembered()
 _names_kept: Remembered[str] = Remembered()
+_rasters_kept: Remembered[Raster] = Remembered()
 _opening = threading.Lock()
 
 
@@ -265,9 +267,22 @@ def _opened(model: InstalledModel) -> OnnxDecoder:
     return OnnxDecoder(model, settings.DECODE_THREADS)
 
 
-def raster_for_prompts(raster_id: UUID, project_id: UUID) -> Raster | None:
-    """The raster that prompts name, if it is this project's."""
-    return Raster.objects.filter(id=raster_id, project_id=project_id).first()
+def raster_for_prompts(raster_id: UUID, project_id: UUID) -> Raster:
+    """The raster that prompts name. Raises `raster.not_found` for one of another project."""
+    return _rasters_kept.get((raster_id, project_id), partial(_raster_of, raster_id, project_id))
+
+
+def raster_known(raster_id: UUID, project_id: UUID) -> Raster | None:
+    """The same, where it can be had without waiting."""
+    found = _rasters_kept.known((raster_id, project_id), partial(_raster_of, raster_id, project_id))
+    return found[0] if found else None
+
+
+def _raster_of(raster_id: UUID, project_id: UUID) -> Raster:
+    raster = Raster.objects.filter(id=raster_id, project_id=project_id).first()
+    if raster is None:
+        raise not_found("raster")
+    return raster
 
 
 def window_state(raster: Raster, window: Window) -> str | None:

@@ -20,6 +20,7 @@ from backend.live.messages import PresenceUpdate
 from backend.live.presence import Presence
 from backend.live.threads import in_database
 from backend.projects import services as projects
+from backend.segmentation.remembered import Remembered
 from tests.support.worlds import World, make_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -194,3 +195,14 @@ def _last(world: World) -> int:
     from backend.events.selectors import last_seq
 
     return last_seq(world.project.id)
+
+
+async def test_what_clicks_heed_is_read_anew_when_somebody_changes_it(world: World) -> None:
+    kept: Remembered[str] = Remembered()
+    olga = Someone(world.project.id, world.owner)
+    async with process() as hub:
+        await hub.join(olga)
+        assert kept.get("key", lambda: "as it was") == "as it was"
+        await in_database(change, world, "new words")
+        await until(lambda: olga.said("event"))
+        assert kept.known("key", lambda: "not asked") is None

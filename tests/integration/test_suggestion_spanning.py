@@ -10,6 +10,7 @@ from rasterio.features import rasterize
 from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
+from backend.core.errors import EdgewiseError
 from backend.encoding import engine
 from backend.encoding.services import encode_window
 from backend.rasters.models import Raster
@@ -136,5 +137,7 @@ def test_a_box_larger_than_a_window_goes_straight_to_a_coarser_one(raster: Raste
 def test_a_raster_of_another_project_is_no_raster_for_prompts(world: World, raster: Raster) -> None:
     other = make_world("Elsewhere").project
 
-    assert services.raster_for_prompts(raster.id, other.id) is None
+    with pytest.raises(EdgewiseError, match="raster"):
+        services.raster_for_prompts(raster.id, other.id)
+    assert services.raster_known(raster.id, other.id) is None
     assert services.raster_for_prompts(raster.id, world.project.id) == raster
