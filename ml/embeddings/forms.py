@@ -23,6 +23,8 @@ NUMBERS = sum(int(np.prod(shape)) for shape in SHAPES.values())
 CHANNELS = sum(shape[1] for shape in SHAPES.values())
 LEVEL = 3  # of Zstandard: 9 gains less than 2 % for four times the time
 STEPS = 255
+BLOCK = 1 << 18
+SIGN_EXPONENT_FRACTION = np.int32(~0x70001FFF)  # of a half that was moved up by 13 bits, with its sign in all above
 
 Bytes = bytes | memoryview
 
@@ -32,7 +34,7 @@ class Form(StrEnum):
 
     `float16`: half precision, one array after the other. `int8`: for each channel its least value and its step
     (float32), then a byte a value, rounded to the nearest of 256 steps between the channel's ends. `-zstd`: the same,
-    compressed; of half precision the high bytes first, then the low ones, since only the high ones repeat.
+    compressed; of half precision the low bytes first, then the high ones, since only the high ones repeat.
     """
 
     FLOAT16 = "float16"
@@ -80,10 +82,9 @@ def unpack(content: Bytes, form: Form) -> Embedding:
     if len(plain) != form.plain_bytes:
         raise EmbeddingCorruptError(f"{len(plain)} bytes are not {form}")
     if form is Form.FLOAT16_ZSTD:
-        plain = np.ascontiguousarray(np.frombuffer(plain, np.uint8).reshape(2, -1).T).data.cast("B")
+        plain = _joined(plain)
     if form in (Form.FLOAT16, Form.FLOAT16_ZSTD):
-        numbers = np.frombuffer(plain, "<f2").astype(np.float32)
-        return Embedding(*_split(numbers))
+        return Embedding(*_split(_widened(np.frombuffer(plain, "<i2"))))
     return _unstepped(memoryview(plain))
 
 
@@ -106,6 +107,32 @@ def _halved(feature: npt.NDArray[np.float32]) -> bytes:
     if not np.isfinite(half).all():
         raise ValueError("the features hold numbers that half precision cannot")
     return half.tobytes()
+
+
+def _joined(plain: Bytes) -> memoryview:
+    """All low bytes and then all high ones as the halves that they were of; fifteen times as fast as a transpose."""
+    low, high = np.frombuffer(plain, np.uint8).reshape(2, -1)
+    halves = high.astype("<u2")
+    np.left_shift(halves, 8, out=halves)
+    np.bitwise_or(halves, low, out=halves)
+    return halves.data.cast("B")
+
+
+def _widened(halves: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    """Finite half-precision numbers, given by their bits, in single precision: exactly `astype`, in a quarter its time.
+
+    The bits of exponent and fraction go to their place in IEEE 754's single precision, the sign is carried along, and
+    the exponent's other bias (127 instead of 15) is made good by 2 ** 112, exactly, also where a half is subnormal.
+    """
+    numbers = np.empty(len(halves), np.float32)
+    bits = numbers.view(np.int32)
+    for start in range(0, len(halves), BLOCK):  # small enough for the processor's cache
+        block = slice(start, start + BLOCK)
+        bits[block] = halves[block]
+        bits[block] <<= 13
+        bits[block] &= SIGN_EXPONENT_FRACTION
+        numbers[block] *= np.float32(2.0**112)
+    return numbers
 
 
 def _stepped(embedding: Embedding) -> bytes:

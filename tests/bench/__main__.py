@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tests.bench import harness, history
 
-GROUPS = ("click", "encode", "tiles", "events", "polygons")
+GROUPS = ("click", "encode", "revisit", "tiles", "events", "polygons")
 
 
 def main(names: Sequence[str]) -> int:

@@ -72,6 +72,18 @@ def test_half_precision_is_read_as_it_was_written(folder: Folder, form: Form) ->
     assert hashlib.sha256(content[36:]).hexdigest() == content[4:36].hex() == stored.sha256
 
 
+@pytest.mark.parametrize("form", [Form.FLOAT16, Form.FLOAT16_ZSTD])
+def test_every_finite_half_is_read_to_the_last_bit(form: Form) -> None:
+    bits = np.arange(2**16, dtype=np.uint16)
+    halves = bits.view(np.float16)
+    halves = halves[np.isfinite(halves)]
+    assert len(halves) == 2 * 31 * 2**10
+    arrays = [np.resize(halves, shape).astype(np.float32) for shape in SHAPES.values()]
+    read = unpack(pack(Embedding(*arrays), form), form)
+    for name, written in zip(SHAPES, arrays, strict=True):
+        assert getattr(read, name).tobytes() == written.tobytes(), name
+
+
 @pytest.mark.parametrize("form", [Form.INT8, Form.INT8_ZSTD])
 def test_bytes_are_within_half_a_step_of_what_was_written_in_every_channel(folder: Folder, form: Form) -> None:
     written = embedding()
