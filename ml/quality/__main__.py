@@ -13,7 +13,7 @@ from ml.quality.labelled import pairs_in, pictures_of
 from ml.quality.pictures import QualityError, held_out_scenes
 from ml.quality.results import summarise, worst_first
 from ml.quality.sheet import write_sheet
-from ml.quality.trials import MOST_CLICKS, try_picture
+from ml.quality.trials import LEAST_CLICKS, MOST_CLICKS, try_picture
 from ml.windows import SIZE
 
 
@@ -30,6 +30,8 @@ def main() -> int:
     parser.add_argument("--clicks", type=int, default=MOST_CLICKS, help="at most so many for an object")
     parser.add_argument("--out", type=Path, required=True, help="where quality.json and worst.png go")
     given = parser.parse_args()
+    if given.clicks < LEAST_CLICKS:
+        parser.error(f"--clicks must be {LEAST_CLICKS} or more: the table has the mean after each of the first ones")
     try:
         model = load_model(given.model)
         encoder, decoder = OnnxEncoder(model, threads=2), OnnxDecoder(model, threads=2)

@@ -16,6 +16,7 @@ from pyproj import Transformer
 
 from ml.decode import Candidate, Decoded, PromptSet
 from ml.quality import Picture, QualityError, Trial, summarise, try_picture, worst_first
+from ml.quality.__main__ import main as quality_command
 from ml.quality.clicks import next_click
 from ml.quality.labelled import Pair, pairs_in, pictures_of
 from ml.quality.measures import boundary_iou, clicks_needed, iou
@@ -268,3 +269,14 @@ class TestFolders:
         (tmp_path / "a.geojson").write_text("no")
         with pytest.raises(QualityError, match="cannot be read as polygons"):
             list(pictures_of(pairs_in(tmp_path)[0], most=1))
+
+
+def test_fewer_clicks_than_the_table_has_are_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["ml.quality", "no-model", "--clicks", "3", "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as ended:
+        quality_command()
+    assert ended.value.code == 2
+    assert "--clicks must be 5 or more" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

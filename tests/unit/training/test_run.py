@@ -90,11 +90,14 @@ def test_later_rounds_click_into_what_is_wrong(folder: Path, monkeypatch: pytest
     model = network.build(seed=0)
     learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(1))
     seen: list[network.Asked] = []
+    answered: list[torch.Tensor] = []
     decode = network.decode
 
     def watched(model: Any, features: Any, place: Any, asked: network.Asked) -> Any:
         seen.append(asked)
-        return decode(model, features, place, asked)
+        found = decode(model, features, place, asked)
+        answered.append(found[0])
+        return found
 
     monkeypatch.setattr(network, "decode", watched)
     three = dataclasses.replace(DECODER, rounds=3)
@@ -104,6 +107,7 @@ def test_later_rounds_click_into_what_is_wrong(folder: Path, monkeypatch: pytest
     assert seen[1].previous is not None
     assert set(seen[2].labels[:, 2:].unique().tolist()) <= {0.0, 1.0}
     assert "iou_round3" in report
+    assert [masks.requires_grad for masks in answered] == [True, False, True]
     loss.backward()
     assert all(bool(torch.isfinite(one.grad).all()) for _, one in learner.named_parameters() if one.grad is not None)
 
