@@ -12,6 +12,7 @@ from ml.training import losses, network, samples
 
 Report = dict[str, float]
 ONE_ROUND = 0.3  # of a stage: so long each prompt is asked once only
+MOST_PROMPTS = 4  # times those of the whole crop, in a part of it
 BOXES = 0.4  # of the prompts: they are learned later than clicks
 
 
@@ -20,6 +21,7 @@ class Stage:
     """Crops of `size` px, `images` a step and `prompts` on each; which parts learn, and how fast.
 
     A prompt is corrected by up to `rounds` - 1 clicks: a model that has seen two of them goes astray with the fourth.
+    Decoding a part of a large crop, as a click does, teaches more prompts a second on features that have seen it all.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Stage:
     zoom: tuple[float, float]
     even: tuple[float, float]  # the balanced share of the loss, from begin to end
     hold: float = 0.0  # of the loss of `glimpse`, which keeps features holding objects together
+    fields: tuple[int, ...] = ()  # tokens a side that are decoded, one of these each step; none: all
 
     @property
     def decodes(self) -> bool:
@@ -44,9 +47,36 @@ STAGES = {
     "features": Stage("features", 256, 6, 24, 0, 1e-3, 1.0, (0.6, 2.2), (1.0, 1.0)),
     "clicks": Stage("clicks", 128, 6, 16, 2, 5e-4, 1.0, (0.6, 2.6), (1.0, 0.5), 0.5),
     "decoder": Stage("decoder", 256, 3, 12, 3, 5e-4, 0.6, (0.6, 2.2), (0.7, 0.3), 0.3),
-    "together": Stage("together", 512, 1, 10, 5, 3e-4, 0.5, (0.6, 1.6), (0.3, 0.0)),
-    "finish": Stage("finish", 1024, 1, 6, 6, 1e-4, 0.5, (0.8, 1.0), (0.0, 0.0)),
+    "together": Stage("together", 512, 1, 10, 5, 3e-4, 0.5, (0.6, 1.6), (0.3, 0.0), 0.0, (16, 32)),
+    "finish": Stage("finish", 1024, 1, 6, 6, 1e-4, 0.5, (0.8, 1.0), (0.0, 0.0), 0.0, (16, 32, 64)),
 }
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A square of tokens of a crop that is decoded, and how many prompts are asked in it."""
+
+    col: int
+    row: int
+    side: int
+    prompts: int
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return _span(self.row, self.side, network.STRIDE), _span(self.col, self.side, network.STRIDE)
+
+    def of(self, features: network.Features) -> network.Features:
+        """What of features of strides 16, 4 and 8 lies in it."""
+        embedding, fine, middle = (
+            one[..., _span(self.row, self.side, cells), _span(self.col, self.side, cells)]
+            for one, cells in zip(features, (1, 4, 2), strict=True)
+        )
+        return embedding, fine, middle
+
+
+def _span(start: int, length: int, each: int) -> slice:
+    return slice(start * each, (start + length) * each)
 
 
 class Learner:
@@ -71,13 +101,17 @@ class Learner:
             return self._features(stage)
         return self._decoder(stage, 1 + number % stage.rounds if progress > ONE_ROUND else 1, progress)
 
-    def _batch(self, stage: Stage, boxes: float) -> tuple[Tensor, Tensor, list[samples.Prompts]]:
+    def _batch(
+        self, stage: Stage, boxes: float, part: "_Part | None" = None
+    ) -> tuple[Tensor, Tensor, list[samples.Prompts]]:
+        """Pixels (I, 3, R, R), objects (I, R/4, R/4), and prompts on each, in a part of it where one is named."""
+        where = part.pixels if part else (slice(None), slice(None))
         pixels: list[npt.NDArray[np.float32]] = []
         objects: list[npt.NDArray[np.int64]] = []
         prompts: list[samples.Prompts] = []
         while len(pixels) < stage.images:
             image, ids = self.pool.crop(self.random, stage.size, stage.zoom)
-            asked = samples.prompts_on(ids, stage.prompts, self.random, boxes=boxes)
+            asked = samples.prompts_on(ids[where], part.prompts if part else stage.prompts, self.random, boxes=boxes)
             if asked is None:
                 continue
             pixels.append(samples.normalised(samples.seen(image, self.random)))
@@ -103,16 +137,18 @@ class Learner:
         return mask + edge, {"mask": float(mask.detach()), "edge": float(edge.detach()), "iou": float(found)}
 
     def _decoder(self, stage: Stage, rounds: int, progress: float) -> tuple[Tensor, Report]:
-        pixels, _, prompts = self._batch(stage, boxes=BOXES)
-        free = network.FIELD - stage.size
-        offset = tuple(float(16 * int(n)) for n in self.random.integers(0, free // 16 + 1, 2))
-        place = network.positions(self.model, stage.size // network.STRIDE, (offset[0], offset[1]))
+        part = self._part(stage)
+        pixels, _, prompts = self._batch(stage, BOXES, part)
+        free = (network.FIELD - stage.size) // network.STRIDE
+        col, row = (int(n) for n in self.random.integers(0, free + 1, 2))
+        offset = (float(network.STRIDE * (col + part.col)), float(network.STRIDE * (row + part.row)))
+        place = network.positions(self.model, part.side, offset)
         truth = torch.from_numpy(np.concatenate([one.masks for one in prompts])).float()
         points = torch.from_numpy(np.concatenate([one.points for one in prompts])) + torch.tensor(offset)
         asked = network.Asked(points, torch.from_numpy(np.concatenate([one.labels for one in prompts])))
         even = stage.even[0] + (stage.even[1] - stage.even[0]) * progress
         with torch.autocast("cpu", torch.bfloat16):
-            features = network.encode(self.model, pixels)
+            features = part.of(network.encode(self.model, pixels))
         said: Report = {}
         total = torch.zeros(())
         if stage.hold > 0:
@@ -129,6 +165,12 @@ class Learner:
             if number + 1 < rounds:
                 asked = _corrected(_chosen(masks, scores, asked.labels), truth, asked, offset)
         return total, said | {"loss": float(total.detach())}
+
+    def _part(self, stage: Stage) -> "_Part":
+        whole = stage.size // network.STRIDE
+        side = int(self.random.choice(stage.fields)) if stage.fields else whole
+        col, row = (int(n) for n in self.random.integers(0, whole - side + 1, 2))
+        return _Part(col, row, side, stage.prompts * min(MOST_PROMPTS, (whole // side) ** 2))
 
     def _held(self, features: network.Features, prompts: list[samples.Prompts]) -> Tensor:
         """The loss of what a glimpse at each click finds; boxes do not count."""

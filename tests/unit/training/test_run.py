@@ -15,12 +15,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: .venv/bin/pip install '.[torch,train]' and sam2")
 pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTRIBUTING.md")
 
-from ml.training import network, samples  # noqa: E402
+from ml.training import losses, network, samples  # noqa: E402
 from ml.training.run import Run, main  # noqa: E402
 from ml.training.stages import STAGES, Learner  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
-LITTLE = {"size": 64, "images": 1, "prompts": 2}
+LITTLE: dict[str, Any] = {"size": 64, "images": 1, "prompts": 2, "fields": ()}
 FEATURES = dataclasses.replace(STAGES["features"], **LITTLE)
 A_STEP = 0.01  # seconds; a step takes longer
 DECODER = dataclasses.replace(STAGES["decoder"], **LITTLE)
@@ -110,6 +110,58 @@ def test_later_rounds_click_into_what_is_wrong(folder: Path, monkeypatch: pytest
     assert [masks.requires_grad for masks in answered] == [True, False, True]
     loss.backward()
     assert all(bool(torch.isfinite(one.grad).all()) for _, one in learner.named_parameters() if one.grad is not None)
+
+
+def test_a_part_of_a_crop_is_decoded_where_it_lies_with_prompts_on_its_objects(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = network.build(seed=0)
+    learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(3))
+    asked, places, features, truths = [], [], [], []
+    decode, judge, positions, encode = network.decode, losses.judge, network.positions, network.encode
+
+    def encoding(model: Any, pixels: Any) -> Any:
+        features.append(encode(model, pixels))
+        return features[-1]
+
+    def decoding(model: Any, given: Any, place: Any, prompts: network.Asked) -> Any:
+        features.append(given)
+        asked.append(prompts)
+        return decode(model, given, place, prompts)
+
+    def judging(masks: Any, scores: Any, present: Any, truth: Any, even: float) -> Any:
+        truths.append(truth)
+        return judge(masks, scores, present, truth, even)
+
+    def placing(model: Any, tokens: int, offset: tuple[float, float]) -> Any:
+        places.append((tokens, *offset))
+        return positions(model, tokens, offset)
+
+    monkeypatch.setattr(network, "encode", encoding)
+    monkeypatch.setattr(network, "decode", decoding)
+    monkeypatch.setattr(network, "positions", placing)
+    monkeypatch.setattr(losses, "judge", judging)
+    part = dataclasses.replace(DECODER, size=128, fields=(4,), rounds=1)
+    learner.step(part, 1, progress=0.0)
+
+    (tokens, left, top), whole, given = places[0], features[0], features[1]
+    assert (tokens, left % 16, top % 16) == (4, 0, 0)
+    assert [tuple(one.shape[2:]) for one in given] == [(4, 4), (16, 16), (8, 8)]
+    assert any(
+        torch.equal(given[0], whole[0][..., row : row + 4, col : col + 4])
+        and torch.equal(given[1], whole[1][..., 4 * row : 4 * row + 16, 4 * col : 4 * col + 16])
+        and torch.equal(given[2], whole[2][..., 2 * row : 2 * row + 8, 2 * col : 2 * col + 8])
+        for row in range(5)
+        for col in range(5)
+    )
+    assert len(asked[0].points) == 4 * DECODER.prompts
+    clicked = asked[0].labels[:, 0] == 1
+    cells = ((asked[0].points[clicked, 0] - torch.tensor([left, top])) / 4).long()
+    assert bool(clicked.any())
+    assert bool(((cells >= 0) & (cells < 16)).all())
+    assert truths[0].shape[1:] == (16, 16)
+    near = torch.nn.functional.max_pool2d(truths[0][clicked][:, None], 3, 1, 1)[:, 0]  # thin things hold no whole cell
+    assert bool((near[torch.arange(len(cells)), cells[:, 1], cells[:, 0]] > 0).all())
 
 
 def test_the_ambiguous_outputs_are_begun_once_with_the_first_stage_that_decodes(
