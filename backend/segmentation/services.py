@@ -25,6 +25,7 @@ from backend.segmentation.remembered import Remembered, forget_all
 from ml.decode import Asked, Decoded, OnnxDecoder, Seen, StoppedError, decode_nearby
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
 from ml.models import InstalledModel
+from ml.spanning import Grown
 from ml.vectorize import Recipe
 from ml.windows import SIZE, Window, choose_window, held_by, size_for, stride_of
 
@@ -50,7 +51,7 @@ class Memory:
     """What the next prompts of the same draft start from: the last answer, its window and its model's hash.
 
     `seen` is the mask that was shown, which may be fed back; `decoded` is what `prompts` gave when `fed` was fed back.
-    `joined` tells that the answer went on beyond the window.
+    `joined` is how far the mask of index `shown` went on beyond the window; None where it did not.
     """
 
     window: Window
@@ -59,7 +60,13 @@ class Memory:
     prompts: Prompts
     decoded: Decoded
     fed: Seen | None
-    joined: bool
+    shown: int
+    joined: Grown | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing more can be known of the object: what is drawn of it may be drawn anew from here."""
+        return self.joined is None or not self.joined.missing
 
 
 @dataclass(frozen=True)
@@ -128,10 +135,13 @@ def suggest(
         decoded = decoded.only(None)
     shown = decoded.of(wanted)
     joined = None
-    if not hover:
+    if again and decoded is again.decoded and shown.index == again.shown and again.is_whole:
+        joined = again.joined
+    elif not hover:
         joined = followed(window, decoded, shown, asked, _surroundings(raster, model, own, without, stop))
     tracing = time.perf_counter()
-    memory = Memory(window, model.sha256, Seen(shown.logits, decoded.field), prompts, decoded, fed, joined is not None)
+    seen = Seen(shown.logits, decoded.field)
+    memory = Memory(window, model.sha256, seen, prompts, decoded, fed, shown.index, joined)
     recipe = None if hover else recipe_for(raster, prompts)
     candidates = outlined(
         decoded,

@@ -18,6 +18,8 @@ from backend.rasters.selectors import raster_frame
 from backend.segmentation import remembered, services
 from backend.segmentation.polylines import decode_line
 from backend.segmentation.services import NotEncodedError, Prompts, suggest
+from ml.decode import OnnxDecoder
+from ml.vectorize import Recipe
 from ml.windows import Window
 from tests.support.rasters import lonlat_of, make_tif, prepared
 from tests.support.spanning import iou
@@ -108,6 +110,34 @@ def test_a_further_click_on_a_joined_object_stays_in_the_window_it_began_in(rast
 
     assert places(again) == [WEST, MIDDLE]
     assert iou(outline(raster, again), FIELD) > 0.85
+
+
+def test_another_recipe_draws_a_joined_object_anew_without_decoding(
+    raster: Raster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode(raster, WEST)
+    part = click(raster, (750, 290))
+    encode(raster, MIDDLE)
+    whole = click(raster, (750, 290), previous=part.memory, wanted=part.candidates[part.chosen]["index"])
+    assert places(whole) == [WEST, MIDDLE], "what was known in part is followed again"
+    shown = whole.candidates[whole.chosen]["index"]
+    decodes: list[Any] = []
+    answer = OnnxDecoder.answer
+
+    def counted(*given: Any, **how: Any) -> Any:
+        decodes.append(given)
+        return answer(*given, **how)
+
+    monkeypatch.setattr(OnnxDecoder, "answer", counted)
+
+    points = ((*lonlat_of(raster, 750, 290), 1),)
+    coarse = Prompts(points, recipe=Recipe("douglas_peucker", 20.0))
+    anew = suggest(raster, coarse, whole.memory, wanted=shown)
+
+    assert decodes == []
+    assert places(anew) == [WEST, MIDDLE]
+    assert iou(outline(raster, anew), FIELD) > 0.8
+    assert shapely.get_num_coordinates(outline(raster, anew)) < shapely.get_num_coordinates(outline(raster, whole))
 
 
 def test_clicks_further_apart_than_a_window_are_all_part_of_the_answer(raster: Raster) -> None:
