@@ -65,6 +65,85 @@ def test_in_half_precision_it_stays_near(small: InstalledModel, windows: list[Pi
 
 
 @with_torch
+def test_a_card_without_room_for_a_batch_takes_half_as_many_from_then_on(
+    small: InstalledModel, windows: list[Pixels], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import torch
+
+    from ml.encode.torch_encoder import TorchEncoder
+
+    encoder = TorchEncoder(small, exact=True, batch=4)
+    sizes: list[int] = []
+
+    def with_room_for_two(image: Any) -> Any:
+        sizes.append(len(image))
+        if len(image) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return [image[:, :1, 10:11, 10:11].expand(-1, *shape[1:]) for shape in SHAPES.values()]
+
+    monkeypatch.setattr(encoder, "_eager", with_room_for_two)
+    five = [*windows, *windows, windows[0][::-1]]
+    singly = [encoder.encode(one).image_embed[0, 0, 0, 0] for one in five]
+    sizes.clear()
+
+    found = encoder.encode_many(five)
+
+    assert [one.image_embed[0, 0, 0, 0] for one in found] == singly
+    assert len(set(singly)) == 3
+    assert (sizes, encoder.batch) == ([4, 2, 2, 1], 2)
+    assert "no room for 4 windows at once; 2 from now on" in caplog.text
+
+
+@with_torch
+def test_a_card_without_room_for_one_window_says_so(small: InstalledModel, windows: list[Pixels]) -> None:
+    import torch
+
+    from ml.encode.torch_encoder import TorchEncoder
+
+    encoder = TorchEncoder(small, exact=True)
+
+    def full(_: Any) -> Any:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    encoder._eager = full
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        encoder.encode(windows[0])
+
+
+@with_torch
+@pytest.mark.parametrize("at_once", [True, False], ids=["at the call", "at the first window"])
+def test_what_cannot_be_compiled_runs_as_it_is_and_says_so_once(
+    small: InstalledModel,
+    windows: list[Pixels],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    at_once: bool,
+) -> None:
+    import torch
+
+    from ml.encode.torch_encoder import TorchEncoder
+
+    def compiles(_: Any, **__: Any) -> Any:
+        def first_call(_: Any) -> Any:
+            raise RuntimeError("no C++ compiler\nwith a long story")
+
+        return first_call(None) if at_once else first_call
+
+    monkeypatch.setattr(torch, "compile", compiles)
+    encoder = TorchEncoder(small, exact=True, compiled=True)
+
+    found = [encoder.encode(windows[0]), encoder.encode(windows[0])]
+
+    plain = TorchEncoder(small, exact=True).encode(windows[0])
+    assert all(np.array_equal(one.image_embed, plain.image_embed) for one in found)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "torch cannot compile the encoder here (no C++ compiler); it goes on without. Unset EDGEWISE_TORCH_COMPILE."
+    ]
+
+
+@with_torch
 def test_what_is_no_window_is_refused(small: InstalledModel) -> None:
     from ml.encode.torch_encoder import TorchEncoder
 
