@@ -1,7 +1,7 @@
 """The square encode windows over a raster: where they lie, and which one a set of prompts is decoded in."""
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,13 +28,17 @@ def plan_windows(width: int, height: int, size: int = SIZE, stride: int = STRIDE
 
     A raster smaller than a window gets one that reaches past it. Raises `ValueError` unless 0 < stride <= size.
     """
+    return tuple(each_window(width, height, size, stride))
+
+
+def each_window(width: int, height: int, size: int = SIZE, stride: int = STRIDE) -> Iterator[Window]:
+    """The same, made one by one: a raster of a million pixels a side has more than a million."""
     if not 0 < stride <= size:
         raise ValueError(f"the stride must be 1 to {size} px, not {stride}")
     if width < 1 or height < 1:
         raise ValueError("a raster without pixels has no windows")
-    return tuple(
-        Window(col, row, size) for row in _starts(height, size, stride) for col in _starts(width, size, stride)
-    )
+    columns = _starts(width, size, stride)
+    return (Window(col, row, size) for row in _starts(height, size, stride) for col in columns)
 
 
 def count_windows(width: int, height: int, size: int = SIZE, stride: int = STRIDE) -> int:

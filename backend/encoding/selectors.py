@@ -1,7 +1,8 @@
 """Reads which windows are encoded, and estimates what encoding the rest would take."""
 
 import contextlib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -100,6 +101,17 @@ def windows_of_any_model(raster: Raster) -> list[Window]:
     """Windows that some model has encoded under the raster's present recipe, row by row."""
     found = set().union(*ready_by_model(raster).values())
     return sorted(found, key=lambda window: (window.row, window.col))
+
+
+def with_states(
+    raster: Raster, model: InstalledModel, windows: Iterable[Window]
+) -> Iterator[tuple[Window, str | None]]:
+    """Windows, row by row, with the state of those that need no work; a row of them is looked up at a time."""
+    for row, some in itertools.groupby(windows, key=lambda window: window.row):
+        found = _rows(raster, model).filter(row=row, state__in=["ready", "skipped"])
+        states = {Window(col, row, size): state for col, size, state in found.values_list("col", "size", "state")}
+        for window in some:
+            yield window, states.get(window)
 
 
 def state_of(raster: Raster, model: InstalledModel, window: Window) -> str | None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 from django.db import transaction
 
@@ -115,47 +117,65 @@ def encode_window(raster: Raster, window: Window, model: InstalledModel) -> Enco
     """
     key = engine.key_of(raster.id, raster.recipe_hash, model, window)
     with locks.window(key):
-        return _encode_window(raster, window, model, key)
+        began = time.perf_counter()
+        try:
+            known = known_state(raster, model, window)
+            if known is not None:
+                return known
+            pixels = pixels_of(raster, window)
+            if pixels is None:
+                return skipped(raster, model, window)
+            with engine.encoding_lock():
+                embedding = engine.encoder(model).encode(pixels)
+            stored = engine.store().put(key, embedding)
+        except Exception as error:  # of GDAL, the disk or the runtime: this window failed, others may not
+            return failed(raster, model, window, error)
+        return ready(raster, model, window, stored, (time.perf_counter() - began) * 1000)
 
 
-def _encode_window(
-    raster: Raster, window: Window, model: InstalledModel, key: EmbeddingKey
-) -> EncodeWindow.State | None:
+def known_state(raster: Raster, model: InstalledModel, window: Window) -> EncodeWindow.State | None:
+    """The state of a window that needs no work: empty, or encoded and its file there."""
     row = _row(raster, model, window)
     if row is not None and row.state == "skipped":
         return EncodeWindow.State.SKIPPED
-    began = time.perf_counter()
-    try:
-        if row is not None and row.state == "ready" and engine.store().has(key, row.nbytes):
-            return EncodeWindow.State.READY
-        stored = _encoded(raster, window, model, key)
-    except Exception as error:  # of GDAL, the disk or the runtime: this window failed, others may not
-        log.warning("Window %s of raster %s failed", window, raster.id, exc_info=True)
-        state = _settle(raster, model, window, EncodeWindow.State.FAILED, error=type(error).__name__)
-        if isinstance(error, EdgewiseError):
-            raise
-        if isinstance(error, StoreUnreachableError):
-            raise keeping.unreachable(error) from error
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Conflict(NO_DISK, code="encode.no_disk") from error
-        return state
-    if stored is None:
-        return _settle(raster, model, window, EncodeWindow.State.SKIPPED)
-    took = (time.perf_counter() - began) * 1000
-    settled = _settle(raster, model, window, EncodeWindow.State.READY, stored=stored, encode_ms=took)
+    key = engine.key_of(raster.id, raster.recipe_hash, model, window)
+    if row is not None and row.state == "ready" and engine.store().has(key, row.nbytes):
+        return EncodeWindow.State.READY
+    return None
+
+
+def pixels_of(raster: Raster, window: Window) -> npt.NDArray[np.uint8] | None:
+    """The window as the model sees it, uint8 RGB (H, W, 3); None where all is nodata. Asks the database nothing."""
+    pixels = read_window(raster, window)
+    return pixels.rgb if pixels.valid.any() else None
+
+
+def ready(
+    raster: Raster, model: InstalledModel, window: Window, stored: StoredEmbedding, encode_ms: float
+) -> EncodeWindow.State | None:
+    """Settles a window whose file is written; removes the file, and gives None, when the raster has changed."""
+    settled = _settle(raster, model, window, EncodeWindow.State.READY, stored=stored, encode_ms=encode_ms)
     if settled is None:
-        engine.store().delete(key)
+        engine.store().delete(engine.key_of(raster.id, raster.recipe_hash, model, window))
     return settled
 
 
-def _encoded(raster: Raster, window: Window, model: InstalledModel, key: EmbeddingKey) -> StoredEmbedding | None:
-    """The window's file, written; None where all is nodata."""
-    pixels = read_window(raster, window)
-    if not pixels.valid.any():
-        return None
-    with engine.encoding_lock():
-        embedding = engine.encoder(model).encode(pixels.rgb)
-    return engine.store().put(key, embedding)
+def skipped(raster: Raster, model: InstalledModel, window: Window) -> EncodeWindow.State | None:
+    """Settles a window without data."""
+    return _settle(raster, model, window, EncodeWindow.State.SKIPPED)
+
+
+def failed(raster: Raster, model: InstalledModel, window: Window, error: Exception) -> EncodeWindow.State | None:
+    """Settles a window that failed. Raises as `encode_window` does."""
+    log.warning("Window %s of raster %s failed", window, raster.id, exc_info=error)
+    state = _settle(raster, model, window, EncodeWindow.State.FAILED, error=type(error).__name__)
+    if isinstance(error, EdgewiseError):
+        raise error
+    if isinstance(error, StoreUnreachableError):
+        raise keeping.unreachable(error) from error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise Conflict(NO_DISK, code="encode.no_disk") from error
+    return state
 
 
 def forget_window(raster: Raster, window: Window, model: InstalledModel) -> None:

@@ -223,7 +223,9 @@ def test_the_time_left_is_reckoned_from_this_run(world: World, raster: Raster) -
     run(job, look)
 
     assert said[0] is None  # nothing was done yet in this run
-    assert 0 < said[1] < 60  # not six years
+    later = [seconds for seconds in said if seconds is not None]
+    assert later
+    assert 0 < later[0] < 60  # not six years
 
 
 def test_another_recipe_meanwhile_begins_anew(world: World, raster: Raster, encoded: list[int]) -> None:

@@ -1,5 +1,6 @@
 """Runs the worker process."""
 
+import os
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Starts and stays."""
         self.check(tags=[Tags.database], databases=["default"])  # not in production with demo accounts
+        os.environ.setdefault("GDAL_CACHEMAX", "256")  # MB; else a twentieth of the machine's memory
         if options["encoder"]:
             settings.ENCODER = options["encoder"]
         worker.run(options["lane"] or list(worker.LANES))
