@@ -227,15 +227,13 @@ def _suggestion_json(message: PromptSubmit, suggestion: Suggestion, began: float
         "hover": message.hover,
         "candidates": suggestion.candidates,
         "chosen": suggestion.chosen,
-        "window": suggestion.windows[0],
+        "windows": suggestion.windows,
         "model": {"name": suggestion.model, "hash": suggestion.model_hash[:16]},
         "recipe": suggestion.recipe[:16],
         "ms": ms,
     }
     if suggestion.instead_of:
         said["model"]["instead_of"] = suggestion.instead_of
-    if len(suggestion.windows) > 1:
-        said["windows"] = suggestion.windows
     if suggestion.missing:
         said["growing"] = True
     if suggestion.field:

@@ -20,7 +20,7 @@ from ml.vectorize import Outlined, Placing, Recipe, coarse_polygon, hinted, outl
 from ml.windows import Window
 
 TOKENS = 64  # of a window a side
-WINDOW_BYTES = 170  # of each further window that an answer names
+WINDOW_BYTES = 150  # of each further window that an answer names
 RING_BYTES = 1250  # of an answer of 2 KB; the others are hinted at where the shown outline leaves little
 
 MOST_VERTICES = 4000  # of a shown outline whose recipe names a tolerance: an answer must pass the socket

@@ -258,7 +258,6 @@ def _ready(raster: Raster) -> dict[str, set[Window]]:
 
 def _window_json(raster: Raster, window: Window) -> dict[str, Any]:
     return {
-        "id": f"{window.col}_{window.row}_{window.size}",
         "col": window.col,
         "row": window.row,
         "size": window.size,

@@ -215,7 +215,7 @@ async def test_a_click_is_answered_with_a_small_suggestion(place: Place) -> None
 
             assert answer["type"] == "suggestion", answer
             assert 1 <= len(answer["candidates"]) <= 3
-            assert (answer["hover"], answer["window"]["size"]) == (False, 1024)
+            assert (answer["hover"], answer["windows"][0]["size"]) == (False, 1024)
             assert set(answer["ms"]) == {"wait", "decode", "vectorize", "total"}
     print(f"bytes of the answers: {sizes}")
     assert 300 < statistics.median(sizes) <= 2048
@@ -272,7 +272,7 @@ async def test_a_place_that_is_not_encoded_is_encoded_at_once_and_answered_by_it
         )
         for (answer, _), one in zip(answers, (browser, other), strict=True):
             assert answer["type"] == "suggestion", answer
-            assert answer["window"]["col"] == 476
+            assert answer["windows"][0]["col"] == 476
             pending = [m for m in one.heard if m["type"] == "suggestion.pending"]
             assert len(pending) == 1 and pending[0]["seconds"] > 0
         ready = await browser.wait("window") if not any(m["type"] == "window" for m in browser.heard) else None

@@ -4,7 +4,7 @@ import { serverMessageSchema } from "./socket";
 
 const id = "00000000-0000-4000-8000-000000000011";
 const user = { id: exampleUser().id, display_name: "Mia", colour: "#e8590c" };
-const window = { id: "w", col: 0, row: 896, size: 1024, polygon: [[7, 46]] };
+const window = { col: 0, row: 896, size: 1024, polygon: [[7, 46]] };
 const MESSAGES: Readonly<Record<string, object>> = {
   hello: { session: "s", user, role: "owner", seq: 7, model: { name: "m", hash: "h" }, members: [] },
   suggestion: {
@@ -13,7 +13,7 @@ const MESSAGES: Readonly<Record<string, object>> = {
     hover: false,
     candidates: [{ rings: [["A@_@?"]], digits: 8, score: 0.8, area_m2: 12.5, index: 0 }],
     chosen: 0,
-    window,
+    windows: [window],
     model: { name: "m", hash: "h" },
     recipe: "r",
     ms: { wait: 0, decode: 40, vectorize: 3, total: 44 },

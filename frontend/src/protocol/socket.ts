@@ -18,7 +18,6 @@ export type Presence = z.infer<typeof presenceSchema>;
 
 const position = z.array(z.number()).min(2);
 const windowSchema = z.object({
-  id: z.string(),
   col: z.number(),
   row: z.number(),
   size: z.number(),
@@ -42,8 +41,7 @@ const suggestionSchema = z.object({
     }),
   ),
   chosen: z.number(),
-  window: windowSchema,
-  windows: z.array(windowSchema).optional(),
+  windows: z.array(windowSchema),
   growing: z.boolean().optional(),
   model: z.object({ name: z.string(), hash: z.string(), instead_of: z.string().optional() }),
   recipe: z.string(),

@@ -29,7 +29,7 @@ function suggestion(change: Partial<SuggestionMessage>): SuggestionMessage {
     hover: false,
     candidates: [0.9, 0.5, 0.2].map((score, index) => ({ rings: [[RING]], digits: 8, score, area_m2: 12, index })),
     chosen: 0,
-    window: { id: "w", col: 0, row: 0, size: 1024, polygon: [[7, 46]] },
+    windows: [{ col: 0, row: 0, size: 1024, polygon: [[7, 46]] }],
     model: { name: "m", hash: "h" },
     recipe: "r",
     ms: {},
@@ -87,10 +87,10 @@ describe("the conversation about one object", () => {
   it("shows what is known of an object that goes on, then the larger outline, with the windows of each", () => {
     const { conversation, draft } = open();
     conversation.addPoint([7, 46], 1);
-    const [west, east] = [0, 896].map((col) => ({ id: `${col}`, col, row: 0, size: 1024, polygon: [[7, 46]] }));
-    conversation.receive(suggestion({ window: west!, growing: true }));
+    const [west, east] = [0, 896].map((col) => ({ col, row: 0, size: 1024, polygon: [[7, 46]] }));
+    conversation.receive(suggestion({ windows: [west!], growing: true }));
     expect([draft()?.phase, draft()?.growing, draft()?.windows.map(({ col }) => col)]).toEqual(["shown", true, [0]]);
-    conversation.receive(suggestion({ window: west!, windows: [west!, east!] }));
+    conversation.receive(suggestion({ windows: [west!, east!] }));
     expect([draft()?.phase, draft()?.growing, draft()?.windows.map(({ col }) => col)]).toEqual([
       "shown",
       false,

@@ -214,7 +214,7 @@ export class Conversation {
       phase: candidates.length > 0 ? "shown" : "failed",
       candidates,
       chosen: message.chosen,
-      windows: (message.windows ?? [message.window]).map(({ col, row, size, polygon }) => ({
+      windows: message.windows.map(({ col, row, size, polygon }) => ({
         col,
         row,
         size,
