@@ -12,10 +12,11 @@ from shapely.geometry.base import BaseGeometry
 
 from ml.vectorize.walls import LEAST_WALL, Floats, Manner, between_corners, laid, merged, walled
 
-RIGHT = Manner(free_degrees=22.5, long_share=0.3, least_straight=0.6)
+RIGHT = Manner(free_degrees=30.0, long_share=0.25, least_straight=0.6)
 STRAIGHT = Manner(free_degrees=10.0, long_share=0.0, least_straight=0.0)
 DETAILS = (1.0, 1.5, 2.25)  # of the tolerance: an outline that keeps crossing itself is tried with less detail
-LEAST_IOU = 0.85
+LEAST_IOU = (0.8, 0.85)  # with the outline: of small ones, which wander by more of their side, and of large ones
+WANDERS = 3.0  # tolerances of the side: how much of the IoU goes where an outline is off by a tolerance
 MOST_OFF = 6.0  # tolerances: how far the result may lie from the outline, or a tenth of the side if that is more
 SURE_IOU, SURE_OFF = 0.96, 2.5  # what is nearer by either (the second in tolerances) is not compared with anything
 BETTER_IOU, BETTER_OFF = 0.04, 1.0  # by so much, straight walls of any direction must be nearer than right angles
@@ -44,8 +45,8 @@ def right_angled(
     accuracy of the outline. `direction` in radians, of the walls, else the outline's own dominant one, drawn towards
     those of its `group` that are turned by less than 10 degrees. Walls that are turned from both directions, like a
     bay's at 45 degrees, stay so; where straight walls of any direction are clearly nearer to the outline than right
-    angles, they are taken. The result is a valid polygon: IoU with the outline at least 0.85, no further from it than
-    six tolerances or a tenth of its side.
+    angles, they are taken. The result is a valid polygon: IoU with the outline at least 0.85 (0.8 for small
+    ones), no further from it than six tolerances or a tenth of its side.
     """
     if not outline.is_valid or outline.area <= 0 or tolerance <= 0:
         return outline
@@ -83,12 +84,13 @@ class _Fit:
 def _best(outline: Polygon, tolerance: float, direction: float, manner: Manner) -> _Fit | None:
     """The first of the details at which the walls are a valid polygon that is near enough to the outline."""
     side, centre = math.sqrt(outline.area), outline.centroid
+    least_iou = float(np.clip(1 - WANDERS * tolerance / side, *LEAST_IOU))
     turned = affinity.rotate(outline, -direction, origin=centre, use_radians=True)
     for detail in (tolerance * share for share in DETAILS):
         shape = _walled_polygon(turned, detail, side, manner)
         if shape is not None:
             fit = _fit(affinity.rotate(shape, direction, origin=centre, use_radians=True), outline)
-            if fit.iou >= LEAST_IOU and fit.off <= max(MOST_OFF * tolerance, 0.1 * side):
+            if fit.iou >= least_iou and fit.off <= max(MOST_OFF * tolerance, 0.1 * side):
                 return fit
     return None
 

@@ -10,7 +10,7 @@ import shapely
 Floats = npt.NDArray[np.float64]
 
 LEAST_WALL = 2.0  # tolerances: shorter steps are noise
-CORNER_SHARE = 0.15  # of a wall at each end, where masks are round
+CORNER_SHARE = 0.05  # of a wall at each end, where masks are round
 FARTHEST_CORNER = 4.0  # tolerances: walls that meet further from where the outline bends meet there instead
 PARALLEL = 0.25  # the sine of the angle below which the place where two walls meet is not sure
 
