@@ -12,7 +12,7 @@ from ml.vectorize.skeleton import Branch, Floats, branches_of
 
 LEAST_LENGTH_WIDTHS = 2.0  # what is shorter than so many widths is no road
 LEAST_IOU = 0.5  # of the ground that the lines cover with the outline
-SMOOTH_WIDTHS = 0.5  # standard deviation of the smoothing along a line
+SMOOTH_WIDTHS = 0.5  # standard deviation of the smoothing along a line; at least so many accuracies
 REACH_RADII = 4.0  # how far an end is looked for beyond the axis
 CALM = 8.0  # of the accuracy: points of the outline that are nearer to a side say nothing about the middle
 
@@ -62,7 +62,8 @@ def centreline_of(
     if not branches:
         return None
     widths = [_width(branch) for branch in branches]
-    lines = [_line(branch, outline, wide, tolerance) for branch, wide in zip(branches, widths, strict=True)]
+    calming = [SMOOTH_WIDTHS * max(wide, accuracy) for wide in widths]
+    lines = [_line(*of, outline, tolerance) for of in zip(branches, widths, calming, strict=True)]
     found = Centreline(tuple(lines), tuple(widths))
     if sum(line.length for line in lines) < LEAST_LENGTH_WIDTHS * max(widths):
         return None
@@ -86,13 +87,13 @@ def _width(branch: Branch) -> float:
     return float(2 * np.median(branch.radii[clear] if clear.any() else branch.radii))
 
 
-def _line(branch: Branch, outline: Polygon, width: float, tolerance: float) -> LineString:
+def _line(branch: Branch, width: float, calming: float, outline: Polygon, tolerance: float) -> LineString:
     places = _straight_in_junctions(branch)
     for last in (False, True):
         if branch.loose[last]:
             places = _led_on(places[::-1] if not last else places, outline, width)
             places = places[::-1] if not last else places
-    smooth = _smoothed(places, SMOOTH_WIDTHS * width)
+    smooth = _smoothed(places, calming)
     return shapely.simplify(LineString(smooth), tolerance, preserve_topology=False)
 
 
@@ -121,6 +122,8 @@ def _led_on(places: Floats, outline: Polygon, width: float) -> Floats:
 def _smoothed(places: Floats, sigma: float) -> Floats:
     """A Gaussian along the line, its ends fixed: beyond them the line goes on turned by half a turn."""
     line = LineString(places)
+    if line.length < sigma / 2:  # too short to bend; or of no length, where a mask is a hair
+        return places
     count = max(3, math.ceil(line.length / sigma * 3) + 1)
     even = shapely.get_coordinates(shapely.line_interpolate_point(line, np.linspace(0, line.length, count)))
     step = line.length / (count - 1)

@@ -241,7 +241,7 @@ def _natural(contour: Contour, kept: Kept, recipe: Recipe, bounds: tuple[int, fl
     (most, most_px), placing = bounds, contour.placing
     fixed = _squared(extent, placing)
     whole = _squared(contour.drawn(kept), placing)
-    if recipe.smooth_m > 0:
+    if recipe.smooth_m / placing.unit_m > max(placing.cell):  # a mask has no wiggles shorter than a cell
         whole = smoothed(whole, recipe.smooth_m / placing.unit_m, fixed)
     simple = whole
     if recipe.simplify != "none":

@@ -160,6 +160,15 @@ def test_smoothing_never_crosses_itself_nor_leaves_the_field() -> None:
     assert smooth.shape.bounds[2] == 1024.0
 
 
+def test_nothing_is_smoothed_below_the_size_of_a_cell() -> None:
+    logits = logits_of(wavy(7, 25, 100))
+
+    plain, below, above = (made(logits, Recipe(smooth_m=metres)) for metres in (0.0, 1.9, 20.0))
+
+    assert below.shape.equals(plain.shape)
+    assert not above.shape.equals(plain.shape)
+
+
 def test_pixels_that_are_not_square_are_measured_on_the_ground() -> None:
     """A circle on the ground where a pixel is half as wide as high: smoothing and tolerance know no direction."""
     placing = Placing(0, 0, (4.0, 4.0), 1024, 1024, (0.5, 1.0))
