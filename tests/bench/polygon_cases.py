@@ -86,7 +86,7 @@ def worn(truth: Polygon, seed: int) -> npt.NDArray[np.float32]:
     random = np.random.default_rng(seed)
     field = np.full((len(CELLS), len(CELLS)), -SUREST)
     west, south, east, north = truth.buffer(SUREST * CELL_PX).bounds
-    cols, rows = (np.flatnonzero((low < CELLS) & (CELLS < high)) for low, high in ((west, east), (south, north)))
+    cols, rows = (np.flatnonzero((low < CELLS) & (high > CELLS)) for low, high in ((west, east), (south, north)))
     grid = shapely.points(*np.meshgrid(CELLS[cols], CELLS[rows]))
     shapely.prepare([truth, truth.boundary])
     distance = shapely.distance(truth.boundary, grid) / CELL_PX
