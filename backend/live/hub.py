@@ -139,8 +139,7 @@ class Hub:
             return
         if message["type"] == "window":
             window = message["window"]
-            if message["state"] == "planned":  # its embedding was cleared away
-                segmentation.forget_all()
+            segmentation.forget_all()
             self.windows.settled((message["raster"], window["col"], window["row"], window["size"]))
         self.tell(project_id, message)
 

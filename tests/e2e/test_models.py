@@ -65,7 +65,6 @@ def test_a_projects_model_is_changed_while_the_old_one_answers_and_then_removed(
     ready = olivia.get_by_test_id("model-choices").get_by_text("1 of 1 windows encoded")
     expect(ready).to_have_count(2, timeout=SLOW)
     expect(olivia.get_by_test_id("model-progress")).to_be_hidden()
-    olivia.wait_for_timeout(3_500)  # what is encoded is remembered for three seconds
     _click_the_middle(olivia)
     expect(olivia.get_by_test_id("draft-model")).to_be_hidden()
     assert olivia.evaluate("edgewise.state().draft.model.name") == OTHER

@@ -122,12 +122,13 @@ def test_a_failure_beside_loses_nothing_and_is_met_by_who_must_wait(clock: Clock
         kept.get("key", source)
 
 
-async def test_an_embedding_that_is_cleared_away_ends_what_is_kept(clock: Clock, source: Source) -> None:
+@pytest.mark.parametrize("state", ["ready", "planned"])
+async def test_a_window_that_is_encoded_or_cleared_away_ends_what_is_kept(
+    clock: Clock, source: Source, state: str
+) -> None:
     kept: Remembered[int] = Remembered()
     kept.get("key", source)
     window = {"col": 0, "row": 0, "size": 1024}
-    hint = {"type": "window", "raster": str(uuid4()), "window": window, "state": "ready"}
-    Hub()._heard("hints", {"project": str(uuid4()), "message": {**hint}})
-    assert kept.known("key", source) == (1,)
-    Hub()._heard("hints", {"project": str(uuid4()), "message": {**hint, "state": "planned"}})
+    hint = {"type": "window", "raster": str(uuid4()), "window": window, "state": state}
+    Hub()._heard("hints", {"project": str(uuid4()), "message": hint})
     assert kept.known("key", source) is None
