@@ -48,9 +48,10 @@ def look(choice: str, models: Sequence[InstalledModel], why: str = "") -> Abilit
 def open_encoder(model: InstalledModel, choice: str = ONNX, threads: int = 1, *, compiled: bool = False) -> Encoder:
     """The encoder of a model.
 
-    `onnx` needs nothing more, `onnx-cuda` the runtime for NVIDIA cards; `torch-cpu` and `torch-cuda` need torch, `sam2`
-    and a model that was installed with its weights; `auto` is the first of `torch-cuda`, `onnx-cuda` and `onnx` that
-    can be. `compiled` has torch compile the model. Raises `ModelError`.
+    `onnx` needs nothing more, and takes the model's quick encoder where it has one; `onnx-cuda` needs the runtime for
+    NVIDIA cards; `torch-cpu` and `torch-cuda` need torch, `sam2` and a model that was installed with its weights;
+    `auto` is the first of `torch-cuda`, `onnx-cuda` and `onnx` that can be. `compiled` has torch compile the model.
+    Raises `ModelError`.
     """
     if choice == AUTO:
         choice = _settled(choice)
@@ -71,7 +72,10 @@ def open_encoder(model: InstalledModel, choice: str = ONNX, threads: int = 1, *,
 
 
 def choice_for(model: InstalledModel, ability: Ability) -> str:
-    """What a process of this ability encodes a model with: weights are needed for torch, `onnx` always can."""
+    """What a process of this ability encodes a model with: weights are needed for torch, `onnx` always can.
+
+    A model whose quick encoder makes embeddings of its own is encoded by nothing else.
+    """
     return ability.encoder if _runs(model, ability.encoder) else ONNX
 
 
@@ -93,7 +97,9 @@ def _settled(choice: str) -> str:
 
 
 def _runs(model: InstalledModel, choice: str) -> bool:
-    return choice in (ONNX, ONNX_CUDA) or model.weights is not None
+    if choice == ONNX or model.own_embeddings:
+        return choice == ONNX
+    return choice == ONNX_CUDA or model.weights is not None
 
 
 def _missing(choice: str) -> str:

@@ -1,14 +1,18 @@
 """Encodes a window on the processor through ONNX Runtime."""
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 
 from ml.embeddings.features import Embedding
-from ml.models.installed import InstalledModel
+from ml.models.installed import InstalledModel, ModelError, ModelFile
 from ml.models.sessions import ENCODER_INPUTS, FEATURES, open_session
+
+log = logging.getLogger(__name__)
 
 
 class Encoder(Protocol):
@@ -32,10 +36,34 @@ class OnnxEncoder:
 
     batch = 1
 
-    def __init__(self, model: InstalledModel, threads: int = 1, *, on_card: bool = False) -> None:
-        """Raises `ModelError`, also where the runtime would go on without the card that was asked for."""
+    def __init__(
+        self,
+        model: InstalledModel,
+        threads: int = 1,
+        *,
+        on_card: bool = False,
+        exact: bool = False,
+        file: ModelFile | None = None,
+    ) -> None:
+        """On a processor the model's quick encoder is taken where it has one, unless `exact`; or any other `file`.
+
+        One that this runtime cannot open is passed over, where the exported one makes the same embeddings. Raises
+        `ModelError`, also where the runtime would go on without the card that was asked for.
+        """
         self.model = model
-        self._session = open_session(model.encoder, threads, ENCODER_INPUTS, FEATURES, on_card=on_card)
+        quick = None if exact or on_card or file else model.encoder_quick
+        self._session = (self._quick_session(quick, threads) if quick else None) or open_session(
+            file or model.encoder, threads, ENCODER_INPUTS, FEATURES, on_card=on_card
+        )
+
+    def _quick_session(self, quick: ModelFile, threads: int) -> onnxruntime.InferenceSession | None:
+        try:
+            return open_session(quick, threads, ENCODER_INPUTS, FEATURES)
+        except ModelError as error:
+            if self.model.own_embeddings:
+                raise
+            log.warning("The exported encoder of %s is used, which is slower: %s", self.model.name, error)
+            return None
 
     def encode(self, pixels: npt.NDArray[np.uint8]) -> Embedding:
         """See `Encoder.encode`. Smaller windows are padded at the right and below. Raises `ValueError`."""

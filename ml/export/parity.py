@@ -1,7 +1,7 @@
 """Proves that an installed model answers as Meta's own code does with the same weights, from uint8 pixels on."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from ml.embeddings import Embedding
 from ml.embeddings.features import SHAPES
 from ml.encode.onnx_encoder import OnnxEncoder, prepare
 from ml.export.differences import Floats, Parity
+from ml.export.graphs import ImageEncoder
 from ml.export.memory_parity import compare_memory
 from ml.export.pictures import picture
 from ml.export.reference import predictor_of
@@ -22,6 +23,7 @@ from ml.models.installed import InstalledModel
 PROMPT_SETS = 200
 MOST_POINTS = 6
 FRAME = 1024
+EDGE = (700, 301)  # rows and columns of a window that reaches past its raster
 SCORE_BOUND = 1e-4  # predicted IoU, 0..1
 FIELDS = (Field(0, 0, 16, 16), Field(24, 40, 32, 16), Field(48, 0, 16, 64), Field(17, 9, 32, 32))
 
@@ -48,7 +50,7 @@ def compare(
     """Compares an installed model with the torch model it was made of; `tell` hears how many prompt sets are done."""
     pixels = picture(seed)
     predictor = predictor_of(model)
-    encoder, decoder = OnnxEncoder(installed, threads), OnnxDecoder(installed, threads)
+    encoder, decoder = OnnxEncoder(installed, threads, exact=True), OnnxDecoder(installed, threads)
     found = Parity(installed.name)
     with torch_threads(threads):
         predictor.set_image(pixels)
@@ -58,6 +60,9 @@ def compare(
         for name in SHAPES:
             found.note(f"encoder, {name} against set_image", getattr(embedding, name), getattr(reference, name))
         _compare_prompts(found, predictor, decoder, embedding, asked=prompts(prompt_sets, seed), tell=tell)
+        padded = _compare_padded(found, predictor, encoder, pixels)
+        if installed.encoder_quick is not None:
+            _compare_quick(found, installed, threads, {"": (pixels, embedding), " at a raster's edge": padded})
         compare_fields(found, model, decoder, reference, seed)
         if installed.memory_attention is not None:
             compare_memory(found, installed, model, threads=threads, seed=seed)
@@ -109,6 +114,39 @@ def prompts(count: int, seed: int) -> Iterator[Prompts]:
 def _compare_input(found: Parity, predictor: Any, installed: InstalledModel, pixels: npt.NDArray[np.uint8]) -> None:
     theirs = predictor._transforms(pixels)[None].numpy()
     found.note("input, from uint8 pixels", prepare(pixels, installed), theirs)
+
+
+@torch.inference_mode()
+def _compare_padded(
+    found: Parity, predictor: Any, encoder: OnnxEncoder, pixels: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.uint8], Embedding]:
+    """A window at a raster's edge, from uint8 pixels on: what lies beyond is the mean colour, 0 once normalised.
+
+    `set_image` has no such windows, it would stretch the picture; it is given the same from its own transform on.
+    """
+    small = np.ascontiguousarray(pixels[: EDGE[0], : EDGE[1]])
+    theirs = torch.zeros(1, 3, FRAME, FRAME)
+    theirs[:, :, : EDGE[0], : EDGE[1]] = predictor._transforms(pixels)[None, :, : EDGE[0], : EDGE[1]]
+    found.note("input at a raster's edge, from uint8 pixels", prepare(small, encoder.model), theirs.numpy())
+    ours, reference = encoder.encode(small), ImageEncoder(predictor.model)(theirs)
+    for name, one in zip(SHAPES, reference, strict=True):
+        found.note(f"encoder at a raster's edge, {name}", getattr(ours, name), one.numpy())
+    return small, ours
+
+
+def _compare_quick(
+    found: Parity,
+    installed: InstalledModel,
+    threads: int,
+    windows: Mapping[str, tuple[npt.NDArray[np.uint8], Embedding]],
+) -> None:
+    """The quick encoder's embeddings against the exported one's, root mean square: in eight bits single ones differ."""
+    quick = OnnxEncoder(installed, threads)
+    for where, (pixels, theirs) in windows.items():
+        ours = quick.encode(pixels)
+        for name in SHAPES:
+            what = f"quick encoder{where}, {name}, root mean square"
+            found.note_mean(what, getattr(ours, name), getattr(theirs, name), bound=installed.quick_tolerance)
 
 
 def _compare_prompts(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ml.models import places
 from ml.models.default import default_name, keep_default, set_default
-from ml.models.install import Source, Steps, agreement, export, install, remove, verify
+from ml.models.install import Source, Steps, agreement, export, install, quicken, remove, verify
 from ml.models.installed import ModelError, bytes_of, choose_model, load_model, model_folders
 from ml.models.progress import Lines, Progress, give_way
 from ml.models.registry import PUBLISHED
@@ -20,7 +20,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         ("install", _install, "download and convert a published model"),
         ("export", _export, "write an installed model's ONNX files anew into a folder"),
         ("verify", _verify, "compare an installed model with Meta's code and its own weights"),
-        ("tune", _tune, "measure whether a model may be decoded in parts and in eight bits, and write what agrees"),
+        ("tune", _tune, "measure whether a model may be encoded and decoded more quickly, and write what agrees"),
         ("remove", _remove, "remove an installed model"),
         ("default", _default, "choose the model of projects that have chosen none"),
     ):
@@ -39,6 +39,13 @@ def add_to(parser: argparse.ArgumentParser) -> None:
             one.add_argument("--to", type=Path, required=True, help="a folder that gets a folder NAME")
         if name == "verify":
             one.add_argument("--prompts", type=int, default=200, help="prompt sets to compare (%(default)s)")
+        if name == "tune":
+            one.add_argument(
+                "--encoder",
+                choices=("measured", "exported"),
+                default="measured",
+                help="the quickest encoder that agrees, or the one that was exported (%(default)s)",
+            )
         if name in ("verify", "tune"):
             scenes = 12 if name == "tune" else 0
             one.add_argument("--scenes", type=int, default=scenes, help="scenes to decode in parts (%(default)s)")
@@ -123,7 +130,7 @@ def _verify(given: argparse.Namespace) -> int:
 
 
 def _tune(given: argparse.Namespace) -> int:
-    model = choose_model(places.folders(), given.name)
+    model = quicken(choose_model(places.folders(), given.name), print, measured=given.encoder == "measured")
     way = agreement(model, given.scenes, print, write=True)
     print(f"{model.name} is decoded in fields of {way.fields} tokens in {way.precision}. A running server finds out.")
     return 0

@@ -182,6 +182,48 @@ def agreement(model: InstalledModel, scenes: int, tell: Callable[[str], None], *
     return record(model.encoder.path.parent, found, f"{scenes} held-out scenes, {OBJECTS_EACH} objects each")
 
 
+def quicken(model: InstalledModel, tell: Callable[[str], None], *, measured: bool = True) -> InstalledModel:
+    """Gives a model the quickest encoder for processors that was measured to agree; the model as it is then.
+
+    Without `measured` the exported encoder is kept, or comes back. `tell` hears what was found, and what becomes of
+    the embeddings that there are. A model without weights, or a machine without torch, keeps what it has.
+    """
+    missing = missing_tools()
+    folder = model.encoder.path.parent
+    if measured and (missing or model.weights is None):
+        lacks = f"this Python has not {', '.join(missing)}" if missing else "it was installed without its weights"
+        tell(f"The encoder of {model.name} stays as it is: {lacks}.")
+        return model
+    if measured:
+        from ml.export.quick_choice import choose_quick_encoder
+        from ml.export.weights import load_installed
+
+        choose_quick_encoder(folder, load_installed(model), tell=tell)
+    elif model.encoder_quick is not None:
+        from ml.export.quick_choice import keep_exported
+
+        keep_exported(folder)
+    now = load_model(folder)
+    tell(f"{now.name} encodes on processors with {told_encoder(now)}.")
+    if now.sha256 != model.sha256:
+        tell(
+            "Its embeddings are not those of before: windows are encoded again where somebody clicks, or when encoding "
+            "is started. The old ones can be removed on the page of models."
+        )
+    return now
+
+
+def told_encoder(model: InstalledModel) -> str:
+    """What a model encodes with on processors, and how far its embeddings may lie from full precision."""
+    if model.encoder_quick is None:
+        return "the exported encoder, in full precision"
+    kept = "are kept apart from" if model.own_embeddings else "count as"
+    return (
+        f"its quick encoder; its embeddings lie within {model.quick_tolerance:g} of the features' deviation (root mean "
+        f"square), and {kept} those of other encoders"
+    )
+
+
 def _compared(model: InstalledModel, torch_model: Any, sets: int, tell: Callable[[int], None] = lambda _: None) -> Any:
     from ml.export.parity import compare
 

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,17 +12,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ml.models.processor import abilities
+
 MANIFEST = "model.json"
 MAX_MANIFEST_BYTES = 64 * 1024
 INPUT_SIZE = 1024  # of every SAM 2.1 model
 WHOLE_SIDE = 64  # tokens of a whole window a side
 FP32, INT8 = "fp32", "int8"
-OTHER_FILES = (
-    "weights",
-    "memory_encoder",
-    "memory_attention",
-    "decoder_int8",
-)  # what a model may have and a click does not need
+OTHER_FILES = ("weights", "memory_encoder", "memory_attention", "decoder_int8")  # that a click does not need
+SAME_RMS = 0.03  # what embeddings in half precision are held to: within it they count as the same
+log = logging.getLogger(__name__)
 
 
 class ModelError(ValueError):
@@ -54,7 +54,14 @@ class InstalledModel:
     `sha256` stands for all that an answer depends on: the files and the normalisation. `mean` and `std` are for RGB
     in 0..1. With `prepare`, the decoder takes what that file makes of the features once an image. `weights`
     (safetensors) and the two memory files are checked when they are opened, not before. So is `decoder_int8`, which
-    answers in the decoder's stead where `precision` says so. `fields` are the sides in tokens of the parts of a window
+    answers in the decoder's stead where `precision` says so.
+
+    `encoder_quick` encodes on processors in the encoder's stead, as `ml.export.quick_choice` has measured and the
+    manifest's part `encode` says; it is None where its file is not as it must be or this processor cannot run it. Its
+    features lie within `quick_tolerance` of the encoder's: root mean square, in standard deviations. Where that is more
+    than half precision's, they are `own_embeddings`: its hash is part of `sha256`, and nothing else encodes the model.
+
+    `fields` are the sides in tokens of the parts of a window
     that may be decoded alone, rising, the whole window's last; the manifest's part `decode` names what was measured
     to agree with the whole window in full precision (`ml.quality.agreement`), and for previews to agree well enough.
     """
@@ -74,9 +81,22 @@ class InstalledModel:
     memory_attention: ModelFile | None = None
     architecture: str = ""
     decoder_int8: ModelFile | None = None
+    encoder_quick: ModelFile | None = None
+    quick_tolerance: float = 0.0
     fields: tuple[int, ...] = (WHOLE_SIDE,)
     precision: str = FP32
     hover_fields: tuple[int, ...] = (WHOLE_SIDE,)
+
+    @property
+    def own_embeddings(self) -> bool:
+        """Whether its embeddings must not stand beside those of another encoder."""
+        return self.encoder_quick is not None and self.quick_tolerance > SAME_RMS
+
+
+def entry_of(path: Path) -> ModelFile:
+    """A file as it is now."""
+    with path.open("rb") as file:
+        return ModelFile(path, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def installed_models(folders: Iterable[Path]) -> list[InstalledModel]:
@@ -147,6 +167,8 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
         if size != INPUT_SIZE or min(std) <= 0:
             raise ValueError(f"input_size is {INPUT_SIZE} and std is above 0")
         depends_on = [encoder.sha256, decoder.sha256, mean, std, *([prepare.sha256] if prepare else [])]
+        quick, tolerance = _quick(folder, said)
+        depends_on += [quick.sha256] if quick and tolerance > SAME_RMS else []
         return InstalledModel(
             name=str(said["name"]),
             sha256=hashlib.sha256(json.dumps(depends_on).encode()).hexdigest(),
@@ -159,6 +181,8 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
             mask_feedback=bool(said["mask_feedback"]),
             prepare=prepare,
             architecture=str(said.get("architecture", "")),
+            encoder_quick=quick,
+            quick_tolerance=tolerance,
             **others,
             **_decoding(said.get("decode", {}), prepare is not None, "decoder_int8" in others),
         )
@@ -168,6 +192,26 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
         return ModelError(f"{manifest.name} of {folder.name} does not say {error}. Install it again.")
     except (AttributeError, OSError, TypeError, ValueError) as error:
         return ModelError(f"{manifest.name} of {folder.name} is not right: {error}. Install it again.")
+
+
+def _quick(folder: Path, said: dict[str, Any]) -> tuple[ModelFile | None, float]:
+    """The encoder for processors, and its tolerance; none, and a line in the log, where it cannot be used."""
+    if "encoder_quick" not in said["files"]:
+        return None, 0.0
+    about = said.get("encode", {})
+    needs = about.get("needs", "")
+    try:
+        file = _checked(folder, said["files"]["encoder_quick"])
+        if needs and needs not in abilities():
+            raise ModelError(f"it was measured on a processor with {needs}, which this one has not.")
+    except ModelError as error:
+        log.warning(
+            "%s: its quick encoder is left aside, and the exported one is used, which is slower: %s "
+            "To have one made for this machine: python -m ml models tune %s",
+            folder.name, error, folder.name,
+        )  # fmt: skip
+        return None, 0.0
+    return file, float(about["tolerance"])
 
 
 def _decoding(said: dict[str, Any], prepared: bool, has_int8: bool) -> dict[str, Any]:

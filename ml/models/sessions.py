@@ -115,6 +115,11 @@ def open_session(
     return session
 
 
+def open_observed(file: ModelFile) -> onnxruntime.InferenceSession:
+    """A session over a file of our own making with more outputs than a model has. Raises `ModelError`."""
+    return open_session(file, 1, ENCODER_INPUTS, FEATURES)
+
+
 def _expect(path: Path, side: str, wanted: Shapes, found: Sequence[Any]) -> None:
     """Names, types, and each fixed dimension; what the file leaves open may be anything."""
     nodes = {node.name: node for node in found}
