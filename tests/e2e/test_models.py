@@ -77,6 +77,8 @@ def test_a_projects_model_is_changed_while_the_old_one_answers_and_then_removed(
         "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69"
     )
     shoot(olivia, "models-page")
+    expect(olivia.get_by_test_id("workers")).to_contain_text("ONNX Runtime, processor")
+    expect(olivia.get_by_test_id("workers-none")).to_be_hidden()
     olivia.get_by_test_id(f"remove-{OTHER}").click()
     expect(olivia.get_by_role("dialog")).to_contain_text("1 project has this model: Own models")
     shoot(olivia, "models-remove")
@@ -93,7 +95,9 @@ def test_the_page_of_models_shows_nothing_to_who_is_no_administrator(sign_in: Ca
     anton.goto("/models")
     expect(anton.get_by_test_id("models-admins-only")).to_be_visible()
     expect(anton.get_by_test_id("models-installed")).to_be_hidden()
+    expect(anton.get_by_test_id("workers")).to_be_hidden()
     assert anton.request.get("/api/models").status == 403
+    assert anton.request.get("/api/workers").status == 403
 
 
 def _project_with_an_encoded_raster(page: Page, folder: Path) -> None:

@@ -14,7 +14,7 @@ import {
   type Geometry,
   type OutlineRecipe,
 } from "../protocol/entities";
-import { modelsPageSchema, modelWorkSchema, projectModelSchema } from "../protocol/models";
+import { modelsPageSchema, modelWorkSchema, projectModelSchema, workersSchema } from "../protocol/models";
 import type { ClassForm, RasterChange } from "../protocol/requests";
 import {
   acceptedInviteSchema,
@@ -84,6 +84,7 @@ export const api = {
       requestNothing("DELETE", `/api/models/${seg(name)}`, { body: { move_to: moveTo } }),
     clear: (hash: string) => requestJson("DELETE", `/api/embeddings/${seg(hash)}`, modelWorkSchema),
   },
+  workers: async () => (await requestJson("GET", "/api/workers", workersSchema)).workers,
   members: {
     list: async (project: string) =>
       (await requestJson("GET", `/api/projects/${seg(project)}/members`, membersSchema)).members,

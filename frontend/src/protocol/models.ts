@@ -89,3 +89,22 @@ export const modelsPageSchema = z.object({
   jobs: z.array(modelWorkSchema),
 });
 export type ModelsPage = z.infer<typeof modelsPageSchema>;
+
+const workerSchema = z.object({
+  name: z.string(),
+  lanes: z.array(z.enum(["bulk", "urgent", "files", "models"])),
+  seen_at: z.string(),
+  alive: z.boolean(),
+  can: z
+    .object({
+      encoder: z.enum(["onnx", "onnx-cuda", "torch-cpu", "torch-cuda"]),
+      card: z.string(),
+      memory_mb: z.number(),
+      models: z.array(z.string()),
+      card_models: z.array(z.string()),
+      why: z.string(),
+    })
+    .nullable(),
+});
+export const workersSchema = z.object({ workers: z.array(workerSchema) });
+export type Worker = z.infer<typeof workerSchema>;

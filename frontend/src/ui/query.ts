@@ -15,6 +15,7 @@ export const keys = {
   events: (id: string) => ["project", id, "events"],
   model: (id: string) => ["project", id, "model"],
   models: ["models"],
+  workers: ["workers"],
   exports: (id: string) => ["project", id, "exports"],
   folders: (id: string, path: string) => ["project", id, "folders", path],
   encodePlan: (rasterId: string, stride: number) => ["raster", rasterId, "plan", stride],

@@ -1,4 +1,4 @@
-/** English: the model of a project, and the administrator's page of models. */
+/** English: the model of a project, and the administrator's page of models and workers. */
 
 export const models = {
   model: {
@@ -97,5 +97,25 @@ export const models = {
     prompts: "{{done}} of {{total}} prompt sets",
     windows: "{{done}} of {{total}} embeddings",
     notStarted: "Waits for a worker",
+  },
+  workers: {
+    title: "Workers",
+    text: "The processes that encode, prepare rasters and write exports, as they were heard of within the last day.",
+    none: "No worker lives, so nothing is prepared or encoded. Start one: manage.py work",
+    alive: "Works",
+    away: "Silent",
+    seen: "heard of",
+    lanes: "Serves",
+    lane: { bulk: "whole rasters", urgent: "clicks", files: "files and exports", models: "models" },
+    encoder: {
+      onnx: "ONNX Runtime, processor",
+      "onnx-cuda": "ONNX Runtime, graphics card",
+      "torch-cpu": "torch, processor",
+      "torch-cuda": "torch, graphics card",
+    },
+    card: "Graphics card",
+    memory: "Memory",
+    models: "Models",
+    onCard: "on the card",
   },
 } as const;

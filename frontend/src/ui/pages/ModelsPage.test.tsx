@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
-import type { InstalledModel, ModelsPage as Page, ModelWork } from "../../protocol/models";
+import type { InstalledModel, ModelsPage as Page, ModelWork, Worker } from "../../protocol/models";
 import { exampleUser } from "../../protocol/examples";
 import { serve } from "../testing/server";
 import { show } from "../testing/show";
@@ -74,8 +74,23 @@ const job: ModelWork = {
   result: null,
 };
 
+const card: Worker = {
+  name: "gpu:7",
+  lanes: ["bulk", "urgent"],
+  seen_at: "2026-05-10T10:00:00Z",
+  alive: true,
+  can: {
+    encoder: "torch-cuda",
+    card: "NVIDIA L4",
+    memory_mb: 24_576,
+    models: ["nano", "tiny"],
+    card_models: ["tiny"],
+    why: "",
+  },
+};
+
 function open(change: Partial<Page> = {}, answers: Readonly<Record<string, unknown>> = {}) {
-  const asked = serve({ "GET /api/models": { ...page, ...change }, ...answers });
+  const asked = serve({ "GET /api/models": { ...page, ...change }, "GET /api/workers": { workers: [] }, ...answers });
   return { asked, ...show(<ModelsPage />, { user: admin }) };
 }
 
@@ -143,5 +158,31 @@ describe("the page of models", () => {
     expect(await screen.findByTestId("verified-tiny")).toHaveTextContent(
       "Passed: 4.2e-6 of at most 1e-3 in 200 prompt sets",
     );
+  });
+
+  it("says what each worker serves and encodes with, and why not with what was asked for", async () => {
+    const why = "There is no graphics card that torch can use. Set EDGEWISE_ENCODER=onnx.";
+    const files: Worker = { ...card, name: "files:8", lanes: ["files"], alive: false, can: null };
+    const failed: Worker = {
+      ...card,
+      name: "cpu:9",
+      can: { encoder: "onnx", card: "", memory_mb: 16_000, models: ["nano"], card_models: [], why },
+    };
+    open({}, { "GET /api/workers": { workers: [card, files, failed] } });
+    const row = await screen.findByTestId("worker-gpu:7");
+    expect(row).toHaveTextContent("Works");
+    expect(row).toHaveTextContent("whole rasters, clicks");
+    expect(row).toHaveTextContent("torch, graphics card");
+    expect(row).toHaveTextContent("NVIDIA L4, 24 GB");
+    expect(row).toHaveTextContent("nano, tiny (on the card)");
+    expect(screen.getByTestId("worker-files:8")).toHaveTextContent("Silent");
+    expect(screen.getByTestId("worker-files:8")).not.toHaveTextContent("Encodes with");
+    expect(screen.getByTestId("worker-cpu:9")).toHaveTextContent(why);
+    expect(screen.queryByTestId("workers-none")).toBeNull();
+  });
+
+  it("says what to do where no worker lives", async () => {
+    open({}, { "GET /api/workers": { workers: [{ ...card, alive: false }] } });
+    expect(await screen.findByTestId("workers-none")).toHaveTextContent("Start one: manage.py work");
   });
 });

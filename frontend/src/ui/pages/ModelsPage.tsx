@@ -1,4 +1,4 @@
-/** The administrator's page of models: what is installed and in use, what can be installed, and what is under way. */
+/** The administrator's page of models: what is installed, can be installed, and is under way; and who encodes. */
 import { Alert, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconAlertTriangle, IconCloudOff, IconLock } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -10,6 +10,7 @@ import { InstalledModels } from "../models/InstalledModels";
 import { Orphans } from "../models/Orphans";
 import { PublishedModels } from "../models/PublishedModels";
 import { Work } from "../models/Work";
+import { Workers } from "../models/Workers";
 import { EmptyState } from "../parts/EmptyState";
 import { ErrorNote } from "../parts/ErrorNote";
 import { PageBar } from "../parts/PageBar";
@@ -114,6 +115,9 @@ function Everything() {
           <Orphans page={said} />
         </Paper>
       )}
+      <Paper withBorder p="lg" className={classes["panel"]}>
+        <Workers />
+      </Paper>
     </>
   );
 }
