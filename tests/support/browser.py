@@ -68,7 +68,7 @@ def watch() -> Iterator[Watch]:
     """A test in which a page complains fails."""
     watching = Watch()
     yield watching
-    assert watching.complaints == []
+    assert watching.complaints == [], "\n".join(watching.complaints)
 
 
 @pytest.fixture
