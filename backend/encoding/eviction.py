@@ -14,6 +14,7 @@ from backend.rasters.models import Raster
 from ml.embeddings import Room
 from ml.embeddings.folder import Entry
 from ml.embeddings.keys import folder_of
+from ml.embeddings.masks import is_mask
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,15 @@ def evict(room: Room) -> int:
         if not mine:
             return 0
         in_use = _folders_in_use()
-        gone = sum(_let_go(room, entry) for entry in room.to_go(lambda path: path.parent not in in_use))
+        gone = sum(_let_go(room, entry) for entry in room.to_go(lambda path: _is_past(path, in_use)))
     if gone:
         log.info("%d embeddings went, the least recently used, to keep within the bound", gone)
     return gone
+
+
+def _is_past(path: Path, in_use: set[Path]) -> bool:
+    """Whether a file is of a recipe or model that is not in use any more; masks of annotations never are."""
+    return path.parent not in in_use and not is_mask(path)
 
 
 def _let_go(room: Room, entry: Entry) -> bool:

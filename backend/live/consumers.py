@@ -169,7 +169,7 @@ class ProjectConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
         if isinstance(message, PromptSubmit):
             self._prompt(message, conversation)
         elif isinstance(message, PromptClear):
-            conversation.clear(message.draft)
+            conversation.clear(message.draft, message.annotation)
         elif isinstance(message, PresenceUpdate):
             self.presence = dataclasses.replace(self.presence, said=message)
             self._show_pointer_soon()

@@ -19,6 +19,7 @@ from backend.live.hub import hub
 from backend.live.messages import PromptSubmit
 from backend.live.slots import Slot
 from backend.live.threads import in_database
+from backend.outlines import masks
 from backend.rasters.models import Raster
 from backend.segmentation import services as segmentation
 from backend.segmentation.services import Memory, NotEncodedError, Prompts, StoppedError, Suggestion
@@ -44,15 +45,20 @@ class Conversation:
         self._clicks: Slot[Asked] = Slot(self._answer_click)
         self._hovers: Slot[Asked] = Slot(self._answer_hover)
         self._memories: OrderedDict[UUID, Memory] = OrderedDict()
+        self._keeping: set[asyncio.Future[None]] = set()
 
     def ask(self, message: PromptSubmit) -> None:
         """Takes a prompt; returns at once."""
         slot = self._hovers if message.hover else self._clicks
         slot.put((message, time.perf_counter()))
 
-    def clear(self, draft: UUID) -> None:
-        """Forgets a draft."""
-        self._memories.pop(draft, None)
+    def clear(self, draft: UUID, annotation: UUID | None = None) -> None:
+        """Forgets a draft; the mask of one that is saved as an annotation is kept beside that."""
+        memory = self._memories.pop(draft, None)
+        if memory is not None and annotation is not None:
+            keeping = asyncio.ensure_future(self._keep(annotation, memory))
+            self._keeping.add(keeping)
+            keeping.add_done_callback(self._keeping.discard)
         self._clicks.clear(lambda asked: asked[0].draft == draft)
         self._hovers.clear(lambda asked: asked[0].draft == draft)
 
@@ -151,6 +157,13 @@ class Conversation:
             if error is not None and not isinstance(error, EdgewiseError):
                 raise error
         return {window for window, error in zip(windows, ended, strict=True) if error is not None}
+
+    async def _keep(self, annotation: UUID, memory: Memory) -> None:
+        """A mask that cannot be kept is decoded again when it is asked for: nobody need be told."""
+        try:
+            await in_database(masks.keep, annotation, self.project_id, self.user_id, memory.raster, memory.mask)
+        except Exception:
+            log.exception("The mask of an annotation could not be kept")
 
     async def _raster(self, raster_id: UUID) -> Raster:
         known = segmentation.raster_known(raster_id, self.project_id)

@@ -36,10 +36,11 @@ class PromptSubmit:
 
 @dataclass(frozen=True)
 class PromptClear:
-    """The draft is given up or saved."""
+    """The draft is given up, or saved as an annotation."""
 
     kind: ClassVar[str] = "prompt.clear"
     draft: UUID
+    annotation: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,11 @@ def _read_prompt(said: Mapping[str, Any]) -> PromptSubmit:
         view_m=None if said.get("view_m") is None else _length(said["view_m"]),
         recipe=None if said.get("recipe") is None else Recipe.from_json(said["recipe"]),
     )
+
+
+def _read_clear(said: Mapping[str, Any]) -> PromptClear:
+    annotation = said.get("annotation")
+    return PromptClear(_uuid(said["draft"]), None if annotation is None else _uuid(annotation))
 
 
 def _read_presence(said: Mapping[str, Any]) -> PresenceUpdate:
@@ -211,7 +217,7 @@ CLIENT_MESSAGES: dict[str, Kind] = {
         _read_prompt,
         Role.ANNOTATOR,
     ),
-    "prompt.clear": Kind(frozenset({"draft"}), lambda said: PromptClear(_uuid(said["draft"])), Role.ANNOTATOR),
+    "prompt.clear": Kind(frozenset({"draft", "annotation"}), _read_clear, Role.ANNOTATOR),
     "presence.update": Kind(frozenset({"cursor", "raster", "editing"}), _read_presence, Role.VIEWER),
     "ping": Kind(frozenset({"t"}), lambda said: Ping(_number(said.get("t", 0))), Role.VIEWER),
 }

@@ -63,7 +63,7 @@ def outlined(
             raise StoppedError
         if recipe is not None and candidate is shown:
             logits, place = (joined.logits, joined.frame) if joined else (candidate.logits, part)
-            made = _by_recipe(logits, frame, place, points, recipe)
+            made = by_recipe(logits, frame, place, points, recipe)
             whole = None if made is None else _whole(made, frame, precise, recipe)
             if whole is not None:
                 found[candidate.index] = whole
@@ -124,9 +124,10 @@ def _polygons(shape: BaseGeometry, frame: RasterFrame, digits: int) -> dict[str,
     }
 
 
-def _by_recipe(
+def by_recipe(
     logits: npt.NDArray[np.float32], frame: RasterFrame, place: Window, points: Pixels, recipe: Recipe
 ) -> Outlined | None:
+    """What a recipe makes of logits (n, n) over a square of the raster, with no more vertices than an answer takes."""
     placing = Placing.of_window(
         place, len(logits), width=frame.width, height=frame.height, pixel_m=frame.pixel_size_m()
     )

@@ -23,7 +23,7 @@ from backend.segmentation.outlines import TOKENS, draws_lines, outlined, recipe_
 from backend.segmentation.prompting import Placed, Prompts, in_window, placed, view_in_window
 from backend.segmentation.remembered import Remembered, forget_all
 from ml.decode import Asked, Decoded, OnnxDecoder, Seen, StoppedError, decode_nearby
-from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError
+from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError, Mask
 from ml.models import InstalledModel
 from ml.spanning import Grown
 from ml.vectorize import Recipe
@@ -62,6 +62,14 @@ class Memory:
     fed: Seen | None
     shown: int
     joined: Grown | None
+    raster: UUID
+
+    @property
+    def mask(self) -> Mask:
+        """The mask that was shown, with where it lies."""
+        if self.joined is not None:
+            return Mask(self.joined.logits, self.joined.frame)
+        return Mask(self.seen.logits, self.seen.field.of(self.window))
 
     @property
     def is_whole(self) -> bool:
@@ -141,7 +149,7 @@ def suggest(
         joined = followed(window, decoded, shown, asked, _surroundings(raster, model, own, without, stop))
     tracing = time.perf_counter()
     seen = Seen(shown.logits, decoded.field)
-    memory = Memory(window, model.sha256, seen, prompts, decoded, fed, shown.index, joined)
+    memory = Memory(window, model.sha256, seen, prompts, decoded, fed, shown.index, joined, raster.id)
     recipe = None if hover else recipe_for(raster, prompts)
     candidates = outlined(
         decoded,

@@ -12,6 +12,7 @@ from ml.embeddings.keys import (
     StoredEmbedding,
     StoreUnreachableError,
 )
+from ml.embeddings.masks import Mask
 from ml.embeddings.room import Room
 from ml.embeddings.store import EmbeddingStore
 
@@ -25,6 +26,7 @@ __all__ = [
     "EmbeddingStore",
     "Folder",
     "Form",
+    "Mask",
     "Room",
     "StoreUnreachableError",
     "StoredEmbedding",

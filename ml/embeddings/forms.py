@@ -73,12 +73,12 @@ def pack(embedding: Embedding, form: Form) -> bytes:
             plain = np.ascontiguousarray(np.frombuffer(plain, np.uint8).reshape(-1, 2).T).tobytes()
     else:
         plain = _stepped(embedding)
-    return zstd.compress(plain, LEVEL) if form.compressed else plain
+    return compressed(plain, LEVEL) if form.compressed else plain
 
 
 def unpack(content: Bytes, form: Form) -> Embedding:
     """The features of what `pack` gave. Raises `EmbeddingCorruptError`; takes no more memory than the form needs."""
-    plain = _expanded(content, form.plain_bytes) if form.compressed else content
+    plain = expanded(content, form.plain_bytes) if form.compressed else content
     if len(plain) != form.plain_bytes:
         raise EmbeddingCorruptError(f"{len(plain)} bytes are not {form}")
     if form is Form.FLOAT16_ZSTD:
@@ -169,7 +169,12 @@ def _unstepped(plain: memoryview) -> Embedding:
     return Embedding(*arrays)
 
 
-def _expanded(content: Bytes, most: int) -> bytes:
+def compressed(plain: bytes, level: int) -> bytes:
+    """By Zstandard."""
+    return zstd.compress(plain, level)
+
+
+def expanded(content: Bytes, most: int) -> bytes:
     """Decompressed, `most` bytes at most: a small file cannot ask for gigabytes. Raises `EmbeddingCorruptError`."""
     one = zstd.ZstdDecompressor()
     try:

@@ -6,10 +6,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from ml.embeddings import files, forms
+from ml.embeddings import files, forms, masks
 from ml.embeddings.features import Embedding
 from ml.embeddings.forms import Form
 from ml.embeddings.keys import EmbeddingCorruptError, EmbeddingKey, EmbeddingMissingError, StoredEmbedding
+from ml.embeddings.masks import Mask
 
 LOST = {errno.EIO, errno.EFAULT, errno.ESTALE}  # a bad sector, cut while it was read, removed by another machine
 
@@ -101,6 +102,35 @@ class EmbeddingStore:
         """Removes one; harmless when it is not there."""
         self.shelf.delete(key.relative_path())
 
+    def keep_mask(self, raster: str, owner: str, mask: Mask) -> bool:
+        """Writes the mask that a shape was drawn from, once and for all; False where there is one already.
+
+        It counts in the bound like an embedding. Raises `OSError`, `ValueError` for what is no mask.
+        """
+        path = masks.mask_path(raster, owner)
+        if self.shelf.size(path):
+            return False
+        content = masks.write_mask(owner, mask)
+        self.shelf.write(path, content)
+        self._wrote(len(content))
+        return True
+
+    def mask_of(self, raster: str, owner: str) -> Mask | None:
+        """The mask of a shape; None where none is kept, or what is kept is damaged, which is removed."""
+        path = masks.mask_path(raster, owner)
+        try:
+            with self.shelf.opened(path, masks.MOST_BYTES) as content:
+                return masks.read_mask(owner, content)
+        except FileNotFoundError:
+            return None
+        except EmbeddingCorruptError:
+            self.shelf.delete(path)
+            return None
+        except OSError as error:
+            if error.errno not in LOST:
+                raise
+            return None
+
     def delete_raster(self, raster: str) -> None:
-        """Removes all of a raster."""
+        """Removes all of a raster, masks too."""
         self.shelf.delete_below(Path(raster))

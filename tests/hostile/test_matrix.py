@@ -57,6 +57,7 @@ ACCESS: dict[str, Access] = {
     f"patch {PROJECT}/classes/<uuid:class_id>": Access(OWNER, {"name": "Mine"}),
     f"delete {PROJECT}/classes/<uuid:class_id>": Access(OWNER),
     f"post {PROJECT}/outlines": Access(ANNOTATOR, {"recipe": {}, "sample": "building"}),
+    "post api/annotations/<uuid:annotation_id>/outline": Access(ANNOTATOR, {"recipe": {}}),
     f"post {PROJECT}/fit": Access(ANNOTATOR, {"label_class": GUARD["edit_id"], "geometry": {"type": "Point"}}),
     f"get {PROJECT}/rasters": Access(VIEWER),
     f"post {PROJECT}/rasters": Access(OWNER, {"path": "a/b.tif"}),

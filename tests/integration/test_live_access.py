@@ -37,7 +37,7 @@ def prompts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every prompt that reaches the click conversation; none is answered."""
     asked: list[Any] = []
     monkeypatch.setattr(conversation.Conversation, "ask", lambda self, message: asked.append(message))
-    monkeypatch.setattr(conversation.Conversation, "clear", lambda self, draft: asked.append(draft))
+    monkeypatch.setattr(conversation.Conversation, "clear", lambda self, *said: asked.append(said))
     return asked
 
 

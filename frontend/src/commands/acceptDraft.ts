@@ -53,7 +53,7 @@ export function acceptDraft(context: Context): boolean {
   };
   context.save({ id: newId(), annotation: value.id, version: 0, kind: "create", value });
   remember(context, { annotation: value.id, undo: { kind: "delete" }, redo: { kind: "restore" } });
-  context.conversation.clear();
+  context.conversation.clear(value.id);
   context.store.set({ selected: value.id });
   return true;
 }

@@ -105,7 +105,7 @@ export type ClientMessage =
       readonly view_m?: number;
       readonly recipe?: OutlineRecipe;
     }
-  | { readonly type: "prompt.clear"; readonly draft: string }
+  | { readonly type: "prompt.clear"; readonly draft: string; readonly annotation?: string }
   | {
       readonly type: "presence.update";
       readonly cursor: { readonly lon: number; readonly lat: number } | null;

@@ -183,6 +183,16 @@ describe("the conversation about one object", () => {
     expect(conversation.undoPrompt()).toBe(false);
   });
 
+  it("names the annotation that a draft was saved as, so that its mask is kept, and none for one given up", () => {
+    const { conversation, sent } = open();
+    conversation.addPoint([7, 46], 1);
+    conversation.clear("saved-as");
+    conversation.addPoint([7, 46], 1);
+    conversation.clear();
+    const cleared = sent.filter((message) => message.type === "prompt.clear");
+    expect(cleared.map((message) => message.annotation)).toEqual(["saved-as", undefined]);
+  });
+
   it("shows the next candidate at once and asks for its whole outline", () => {
     const { conversation, asked, draft } = open();
     conversation.addPoint([7, 46], 1);

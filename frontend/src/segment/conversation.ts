@@ -81,10 +81,14 @@ export class Conversation {
     this.send(candidate === undefined ? message : { ...message, candidate });
   }
 
-  clear(): void {
+  /** Gives the draft up; or, saved as an annotation, asks the server to keep its mask beside that. */
+  clear(annotation?: string): void {
     const { draft } = this.store.get();
     this.unwatch();
-    if (draft !== null) this.send({ type: "prompt.clear", draft: draft.id });
+    if (draft !== null) {
+      const kept = annotation === undefined ? {} : { annotation };
+      this.send({ type: "prompt.clear", draft: draft.id, ...kept });
+    }
     this.store.set({ draft: null });
     this.endHover();
   }

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -429,3 +430,51 @@ async def test_nothing_is_said_after_the_end(suggester: Suggester) -> None:
     suggester.hold.set()
     await asyncio.sleep(0.1)
     assert talk.said == []
+
+
+async def test_the_mask_of_a_draft_that_is_saved_is_kept_and_that_of_one_given_up_is_not(
+    suggester: Suggester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(conversation.masks, "keep", lambda *said: kept.append(said))
+    talk, draft, given_up, saved_as = Talk(suggester), uuid4(), uuid4(), uuid4()
+    suggest = suggester.suggest
+
+    def with_mask(*args: Any, **options: Any) -> Suggestion:
+        memory: Any = SimpleNamespace(raster=RASTER, mask="mask")
+        return replace(suggest(*args, **options), memory=memory)
+
+    monkeypatch.setattr(conversation.segmentation, "suggest", with_mask)
+    for number, one in enumerate((draft, given_up), start=1):
+        talk.ask(1, one)
+        await talk.until(lambda number=number: len(talk.said) == number)  # type: ignore[misc]
+
+    talk.conversation.clear(given_up)
+    talk.conversation.clear(draft, saved_as)
+    talk.conversation.clear(draft, saved_as)
+    await talk.until(lambda: kept)
+
+    assert kept == [(saved_as, talk.conversation.project_id, talk.conversation.user_id, RASTER, "mask")]
+
+
+async def test_a_mask_that_cannot_be_kept_ends_nothing(suggester: Suggester, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Any] = []
+
+    def full(*said: Any) -> None:
+        tried.append(said)
+        raise OSError("no space left")
+
+    monkeypatch.setattr(conversation.masks, "keep", full)
+    talk, draft = Talk(suggester), uuid4()
+    memory: Any = SimpleNamespace(raster=RASTER, mask="mask")
+    suggestion = suggester.suggest(None, SimpleNamespace(points=((1.0, 50.0, 1),)), stop=lambda: False)
+    monkeypatch.setattr(conversation.segmentation, "suggest", lambda *_, **__: replace(suggestion, memory=memory))
+    talk.ask(1, draft)
+    await talk.answered()
+
+    talk.conversation.clear(draft, uuid4())
+    await talk.until(lambda: tried)
+    talk.ask(2, draft)
+
+    await talk.until(lambda: len(talk.said) == 2)
+    assert talk.said[-1]["type"] == "suggestion"

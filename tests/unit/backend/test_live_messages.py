@@ -26,7 +26,7 @@ PROMPT: dict[str, Any] = {
 }
 GOOD: dict[str, dict[str, Any]] = {
     "prompt.submit": PROMPT,
-    "prompt.clear": {"type": "prompt.clear", "draft": DRAFT},
+    "prompt.clear": {"type": "prompt.clear", "draft": DRAFT, "annotation": DRAFT},
     "presence.update": {"type": "presence.update", "cursor": {"lon": 1, "lat": 2}, "raster": RASTER, "editing": None},
     "ping": {"type": "ping", "t": 17},
 }
