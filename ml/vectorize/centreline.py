@@ -64,6 +64,10 @@ def centreline_of(
     widths = [_width(branch) for branch in branches]
     calming = [SMOOTH_WIDTHS * max(wide, accuracy) for wide in widths]
     lines = [_line(*of, outline, tolerance) for of in zip(branches, widths, calming, strict=True)]
+    kept = [(line, wide) for line, wide in zip(lines, widths, strict=True) if line.length > 0]
+    if not kept:
+        return None
+    lines, widths = [line for line, _ in kept], [wide for _, wide in kept]
     found = Centreline(tuple(lines), tuple(widths))
     if sum(line.length for line in lines) < LEAST_LENGTH_WIDTHS * max(widths):
         return None
