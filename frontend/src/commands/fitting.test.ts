@@ -29,7 +29,7 @@ const draft: Draft = {
   fit: null,
 };
 
-function open(border: number | null, answer: () => Promise<Fit>) {
+function open(border: number | null, answer: (...given: unknown[]) => Promise<Fit>) {
   const store = new Store();
   const ask = vi.fn(answer);
   store.set({ projectId: "p", classes: [exampleClass({ shared_border_m: border })] });
@@ -68,6 +68,24 @@ describe("fitting the draft", () => {
     store.set({ draft: { ...draft, phase: "waiting" } });
     await settle();
     expect(fit()).toBeNull();
+  });
+
+  it("lets go of a question without a complaint when the shape is accepted meanwhile", async () => {
+    const complaints: unknown[] = [];
+    const complain = (reason: unknown) => complaints.push(reason);
+    process.on("unhandledRejection", complain);
+    const { store } = open(3, (...given) => {
+      const signal = given[3] as AbortSignal;
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+    });
+    store.set({ draft });
+    await vi.advanceTimersByTimeAsync(200);
+    store.set({ draft: null });
+    await settle();
+    vi.useRealTimers();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off("unhandledRejection", complain);
+    expect(complaints).toEqual([]);
   });
 
   it("tells why a shape cannot be stored, and stays silent when the server is away", async () => {

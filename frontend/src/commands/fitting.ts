@@ -39,11 +39,12 @@ export class Fitting {
   }
 
   private async fit(project: string, labelClass: string, geometry: Geometry): Promise<void> {
-    this.under = new AbortController();
+    const { signal } = (this.under = new AbortController());
     try {
-      const found = await this.ask(project, labelClass, geometry, this.under.signal);
+      const found = await this.ask(project, labelClass, geometry, signal);
       this.show(geometry, { geometry: found.geometry, neighbours: found.neighbours, problem: null });
     } catch (reason) {
+      if (signal.aborted) return; // the shape has changed, or was accepted before the answer came
       if (!(reason instanceof ApiError)) throw reason;
       // Without an answer the shape is shown as it is; accepting it asks the server anyway.
       if (reason.status === 422) this.show(geometry, { geometry: null, neighbours: 0, problem: reason.message });
