@@ -27,9 +27,6 @@ CPU_GOAL = 5.0
 IOU_BOUND = 0.97
 HOVER_GOAL, HOVER_IOU_BOUND = 20.0, 0.90
 HALF = SIDE / 2  # px: larger objects are no matter of a preview
-# The interim model's ONNX file adds one more padding point to all prompts but boxes than predict does (its MODEL.md);
-# predict is given one too, so that both run the same network on the same tokens.
-EXTRA_PADDING = {"nano-interim": 1}
 Numbers = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.bool_]
 
@@ -50,19 +47,18 @@ def measure(grounds: Sequence[Ground]) -> tuple[list[Row], list[str]]:
     scenes = [_Scene.of(ground, encoder, type(first)(first.model)) for ground in grounds]
     asked = [(scene, click) for scene in scenes for click in scene.ground.clicks]
     asked = [asked[turn] for turn in np.random.default_rng(0).permutation(len(asked))]
-    extra = EXTRA_PADDING.get(model.name, 0)
     inputs = (model.name, *names(grounds))
     stages, hovers = _Stages([], []), _Stages([], [])
 
     def predict(turn: int) -> None:
-        _predict(*asked[turn % len(asked)], extra)
+        _predict(*asked[turn % len(asked)])
 
     pairs = max(LEAST_PAIRS, len(asked))
     for scene in scenes:  # what is made once an image is no part of a click, as `set_image` is none of `predict`
         decoder.prepare(scene.embedding)
     click = interleaved(lambda turn: _click(decoder, *asked[turn % len(asked)], stages), predict, pairs)
     hover = interleaved(lambda turn: _hover(decoder, *asked[turn % len(asked)], hovers), predict, pairs)
-    same = [_agreement(decoder, scene, place, extra) for scene, place in asked]
+    same = [_agreement(decoder, scene, place) for scene, place in asked]
     small = [one for one in same if one.longer <= HALF]
     gate = Gate("iou_to_predict", statistics.mean(one.shown for one in same), IOU_BOUND)
     hover_gate = Gate("iou_to_full", statistics.mean(one.hover for one in small) if small else 0.0, HOVER_IOU_BOUND)
@@ -173,10 +169,9 @@ def _outline(candidate: Candidate, decoded: Decoded, click: Numbers) -> Any:
     return polygon_from_logits(candidate.logits, part, width=SIDE, height=SIDE, points=[click])
 
 
-def _predict(scene: _Scene, click: Numbers, extra: int, several: bool = True) -> Masks:
+def _predict(scene: _Scene, click: Numbers, several: bool = True) -> Masks:
     """The masks of `predict` (N, 1024, 1024). SAM counts the middles of pixels as whole numbers."""
-    coordinates = np.vstack([click[None] - 0.5, np.zeros((extra, 2))])
-    labels = np.array([1] + [-1] * extra)
+    coordinates, labels = click[None] - 0.5, np.array([1])
     masks, _, _ = scene.predictor.predict(point_coords=coordinates, point_labels=labels, multimask_output=several)
     return np.asarray(masks, dtype=np.bool_)
 
@@ -195,8 +190,8 @@ class _Same:
     longer: float
 
 
-def _agreement(decoder: OnnxDecoder, scene: _Scene, click: Numbers, extra: int) -> _Same:
-    theirs = np.concatenate([_predict(scene, click, extra, several=False), _predict(scene, click, extra)])
+def _agreement(decoder: OnnxDecoder, scene: _Scene, click: Numbers) -> _Same:
+    theirs = np.concatenate([_predict(scene, click, several=False), _predict(scene, click)])
     decoded = _decode(decoder, scene, click, decoder.model.fields)
     masks = [iou(_mask(one, decoded), theirs[one.index]) for one in decoded.candidates]
     shape = _outline(decoded.candidates[0], decoded, click)

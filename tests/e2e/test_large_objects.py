@@ -26,7 +26,7 @@ PLACE = Affine(0.5, 0, 664_000, 0, -0.5, 5_902_000)
 FIELD = box(600, 200, 1300, 380)
 ALONG = np.linspace(0, 1, 120)
 RIVER = LineString(np.column_stack([-10 + (WIDTH + 20) * ALONG, 1250 + 200 * np.sin(7 * ALONG)])).buffer(45)
-DARK, GROUND = (16, 76, 136), (110, 105, 100)  # what the offline model outlines well
+DARK, GROUND = (16, 76, 136), (110, 105, 100)  # two plain colours
 SHOWN = "() => edgewise.state().draft?.phase === 'shown'"
 WHOLE = "() => edgewise.state().draft?.phase === 'shown' && !edgewise.state().draft.growing"
 

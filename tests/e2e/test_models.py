@@ -17,7 +17,7 @@ from tests.support.server import Stack
 
 SLOW = 90_000
 PLACE = Affine(0.5, 0, 664_000, 0, -0.5, 5_902_000)
-FIRST, OTHER = "nano-interim", "flat"
+FIRST, OTHER = "edgewise-nano", "flat"
 ADMIN = "from backend.accounts.models import User; User.objects.filter(username='olivia').update(is_staff={})"
 
 

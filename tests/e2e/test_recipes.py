@@ -28,7 +28,7 @@ FRAME = RasterFrame(UTM30, PLACE, SIDE, SIDE)
 ROOF = rotate(box(150, 150, 340, 270), 24)
 FIELD = box(420, 480, 780, 760)
 BESIDE = box(380, 440, 598, 800)  # somebody's field, which ends in the middle of ours
-COLOURS = np.array([(110, 105, 100), (183, 26, 69), (16, 76, 136)], np.uint8)  # which the offline model outlines well
+COLOURS = np.array([(110, 105, 100), (183, 26, 69), (16, 76, 136)], np.uint8)  # plain ones
 SHOWN = "() => edgewise.state().draft?.phase === 'shown'"
 
 

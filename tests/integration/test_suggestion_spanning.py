@@ -1,4 +1,4 @@
-"""Clicks on objects larger than a window, with the offline model, on a raster of a dark field and a canal."""
+"""Clicks on objects larger than a window, with the shipped model, on a raster of a dark field and a canal."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 WIDTH, HEIGHT = 2600, 1100
 FIELD, CANAL = box(600, 200, 1300, 380), box(-1, 800, WIDTH + 1, 870)
 WEST, MIDDLE, COARSE = Window(0, 0), Window(896, 0), Window(0, 0, 4096)
-DARK, GROUND = (16, 76, 136), (110, 105, 100)  # what the offline model outlines well, see fixtures/scenes
+DARK, GROUND = (16, 76, 136), (110, 105, 100)  # two plain colours
 
 
 @pytest.fixture

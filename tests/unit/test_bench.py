@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import history
+from tests.bench import harness, history
 from tests.bench.__main__ import GROUPS, main
 from tests.bench.harness import Gate, Row, interleaved, percentile, processor_ms, ratio, result
 
@@ -75,6 +75,23 @@ def test_every_group_can_be_run_and_an_unknown_one_is_refused_before_anything_is
     said = capsys.readouterr().out
     assert "nothing" in said
     assert "measuring" not in said
+
+
+def test_the_quality_of_models_is_measured_where_it_is_named_and_not_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran: list[str] = []
+    for name in (*GROUPS, "quality"):
+        module = importlib.import_module(f"tests.bench.{name}")
+        monkeypatch.setattr(module, "run", lambda name=name: (ran.append(name), ([], []))[1])
+    monkeypatch.setattr(harness, "LATEST", tmp_path / "latest.json")
+    monkeypatch.delenv("BENCH", raising=False)
+
+    assert main([]) == 0
+    assert ran == list(GROUPS)
+    ran.clear()
+    assert main(["quality"]) == 0
+    assert ran == ["quality"]
 
 
 def test_a_row_is_met_only_with_its_gates() -> None:
