@@ -71,6 +71,8 @@ def test_a_building_has_right_angles_and_a_field_ends_at_its_neighbour(olivia: P
     assert corners(roof) == pytest.approx([90] * len(corners(roof)), abs=1)
     assert iou(roof, ROOF) > 0.7
 
+    outline_again_as_seen_and_undo(olivia, roof)
+
     neighbour = put_neighbour(olivia)
     olivia.keyboard.press("2")
     click(olivia, 700, 620)
@@ -82,6 +84,28 @@ def test_a_building_has_right_angles_and_a_field_ends_at_its_neighbour(olivia: P
     shared = field.boundary.intersection(neighbour.boundary.buffer(0.02)).length
     assert shared > 80, "px of one border"
     shoot(olivia, "field-beside-its-neighbour")
+
+
+def outline_again_as_seen_and_undo(page: Page, roof: Polygon) -> None:
+    """From the mask that was kept when the roof was accepted; one edit, which is taken back."""
+    page.get_by_test_id("action-outline-again").click()
+    expect(page.get_by_test_id("outline-vertices")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("outline-again")).not_to_contain_text("not kept any more")
+    page.get_by_test_id("outline-form").get_by_text("As seen").click()
+    expect(page.get_by_test_id("outline-use")).to_be_enabled(timeout=SLOW)
+    page.wait_for_function("() => edgewise.state().outlined !== null")
+    shoot(page, "outline-again")
+    page.get_by_test_id("outline-use").click()
+    saved(page)
+    (row,) = annotations(page)
+    assert row["version"] == 2
+    assert corners(in_pixels(row)) != pytest.approx([90] * len(corners(in_pixels(row))), abs=1)
+    assert iou(in_pixels(row), roof) > 0.85
+    page.keyboard.press("Control+z")
+    saved(page)
+    (row,) = annotations(page)
+    assert row["version"] == 3
+    assert iou(in_pixels(row), roof) > 0.9999
 
 
 def put_neighbour(page: Page) -> Polygon:

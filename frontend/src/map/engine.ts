@@ -153,7 +153,9 @@ export class MapEngine implements MapPort {
     }
     if (state.annotations !== old?.annotations || state.classes !== old.classes) this.drawShapes(state);
     if (state.selected !== old?.selected || state.editing?.id !== old.editing?.id) this.shapes.changed();
-    if (state.draft !== old?.draft || state.preview !== old.preview) drawDraft(this.draft, state, Date.now());
+    if (state.draft !== old?.draft || state.preview !== old.preview || state.outlined !== old.outlined) {
+      drawDraft(this.draft, state, Date.now());
+    }
     if (
       state.sketch !== old?.sketch ||
       state.editing !== old.editing ||

@@ -32,8 +32,10 @@ import {
 
 export function drawDraft(source: VectorSource, state: State, now: number): void {
   source.clear(true);
-  const { draft, preview } = state;
-  if (preview !== null) source.addFeature(styled(new Feature(mapGeometry(preview.geometry)), previewStyle));
+  const { draft, preview, outlined } = state;
+  for (const shown of [preview?.geometry ?? null, outlined]) {
+    if (shown !== null) source.addFeature(styled(new Feature(mapGeometry(shown)), previewStyle));
+  }
   if (draft === null) return;
   for (const window of draft.windows) source.addFeature(styled(ring(window.outline), usedWindowStyle));
   draft.candidates.forEach((candidate, index) => {

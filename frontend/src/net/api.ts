@@ -7,6 +7,7 @@ import {
   fitSchema,
   jobSchema,
   labelClassSchema,
+  outlinedAgainSchema,
   outlinePreviewSchema,
   rasterSchema,
   revisionSchema,
@@ -147,6 +148,12 @@ export const api = {
     fit: (project: string, labelClass: string, geometry: Geometry, signal?: AbortSignal) =>
       requestJson("POST", `/api/projects/${seg(project)}/fit`, fitSchema, {
         body: { label_class: labelClass, geometry },
+        ...(signal === undefined ? {} : { signal }),
+      }),
+    /** How another recipe would draw the mask that a shape was clicked from; stores nothing. */
+    outlineAgain: (id: string, recipe: OutlineRecipe, signal?: AbortSignal) =>
+      requestJson("POST", `/api/annotations/${seg(id)}/outline`, outlinedAgainSchema, {
+        body: { recipe },
         ...(signal === undefined ? {} : { signal }),
       }),
     list: (project: string, query: RequestOptions["query"], signal?: AbortSignal) =>

@@ -223,5 +223,15 @@ export const outlinePreviewSchema = z.object({
 });
 export type OutlinePreview = z.infer<typeof outlinePreviewSchema>;
 
+/** A saved shape drawn again; `decoded` where its mask was not kept and was made anew from its clicks. */
+export const outlinedAgainSchema = z.object({
+  geometry: geometrySchema,
+  vertices: z.number(),
+  iou: z.number(),
+  hausdorff_m: z.number(),
+  source: z.enum(["kept", "decoded"]),
+  model: z.string(),
+});
+
 export const fitSchema = z.object({ geometry: geometrySchema, area_m2: z.number(), neighbours: z.number() });
 export type Fit = z.infer<typeof fitSchema>;

@@ -187,6 +187,8 @@ export interface State {
   readonly windows: { readonly raster: string; readonly list: readonly EncodeWindow[] } | null;
   readonly draft: Draft | null;
   readonly preview: Preview | null;
+  /** The selected shape as another recipe would draw it. */
+  readonly outlined: Geometry | null;
   readonly sketch: Sketch | null;
   readonly editing: { readonly id: string; readonly geometry: Geometry } | null;
   readonly conflict: Conflict | null;
@@ -224,6 +226,7 @@ export const EMPTY: State = {
   windows: null,
   draft: null,
   preview: null,
+  outlined: null,
   sketch: null,
   editing: null,
   conflict: null,

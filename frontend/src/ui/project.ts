@@ -1,7 +1,7 @@
 /** The open project as panels see it: what they read from the store, what they ask of commands. */
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import { acceptDraft } from "../commands/acceptDraft";
-import { changeAttributes, changeClass, deleteAnnotation } from "../commands/edit";
+import { changeAttributes, changeClass, changeGeometry, deleteAnnotation } from "../commands/edit";
 import { redo, undo } from "../commands/history";
 import { setForm, setLevel, shapingOf } from "../commands/reshape";
 import { setStatus } from "../commands/review";
@@ -17,7 +17,14 @@ import {
   zoomToAnnotation,
   zoomToRaster,
 } from "../commands/view";
-import type { AnnotationStatus, AttributeValue, OutlineRecipe, Raster } from "../protocol/entities";
+import type {
+  Annotation,
+  AnnotationStatus,
+  AttributeValue,
+  Geometry,
+  OutlineRecipe,
+  Raster,
+} from "../protocol/entities";
 import { draftClass } from "../store/classFor";
 import { EMPTY, type State, type ToolName } from "../store/state";
 import { hintOf } from "./hint";
@@ -135,6 +142,9 @@ export interface Actions {
   setLayerOpacity(id: string, opacity: number): void;
   /** One place in the list as shown: -1 is up. */
   moveLayer(id: string, by: 1 | -1): void;
+  /** Shows a shape as another recipe would draw it; null: no more. */
+  showOutline(geometry: Geometry | null): void;
+  setGeometry(annotation: Annotation, geometry: Geometry): void;
   setClass(id: string, labelClass: string): void;
   setAttributes(id: string, attributes: Readonly<Record<string, AttributeValue>>): void;
   setStatus(id: string, status: AnnotationStatus, comment?: string): void;
@@ -178,6 +188,8 @@ const actions: Actions = {
   setLayerVisible: (id, visible) => withContext((context) => setLayer(context, id, { visible })),
   setLayerOpacity: (id, opacity) => withContext((context) => setLayer(context, id, { opacity })),
   moveLayer: (id, by) => withContext((context) => moveLayer(context, id, by === 1 ? -1 : 1)),
+  showOutline: (outlined) => session?.store.set({ outlined }),
+  setGeometry: (annotation, geometry) => withContext((context) => changeGeometry(context, annotation, geometry)),
   setClass: (id, labelClass) => withContext((context) => changeClass(context, id, labelClass)),
   setAttributes: (id, attributes) => withContext((context) => changeAttributes(context, id, attributes)),
   setStatus: (id, status, comment) => withContext((context) => setStatus(context, id, status, comment)),

@@ -9,6 +9,13 @@ export const keys = {
   project: (id: string) => ["project", id],
   classes: (id: string) => ["project", id, "classes"],
   outline: (id: string, recipe: OutlineRecipe, sample: string) => ["project", id, "outline", recipe, sample],
+  outlinedAgain: (annotationId: string, version: number, recipe: OutlineRecipe) => [
+    "annotation",
+    annotationId,
+    "outline",
+    version,
+    recipe,
+  ],
   stats: (id: string) => ["project", id, "stats"],
   members: (id: string) => ["project", id, "members"],
   invites: (id: string) => ["project", id, "invites"],

@@ -130,6 +130,12 @@ export const map = {
     deleteText: "It disappears for everybody. Undo brings it back, and so does its history.",
     provenance: "Where it came from",
     history: "History",
+    outlineAgain: "Outline again…",
+  },
+  outlineAgain: {
+    closeness: "Same ground as the mask {{iou}} %, off by {{off}} m at most",
+    decoded: "The mask was not kept any more: {{model}} made it anew from the clicks.",
+    use: "Use this outline",
   },
   provenance: {
     from: "Made by",
@@ -276,6 +282,10 @@ export const map = {
     accept: {
       title: "Accept it",
       text: "Enter saves the shape and stays ready for the next one. Everybody in the project sees it within a second.",
+    },
+    outline: {
+      title: "Draw it another way",
+      text: "Outline again, beside a selected shape, draws it from the mask it was clicked from, with right angles, as a circle, or with fewer or more vertices. It is one edit: Undo takes it back.",
     },
     model: {
       title: "Choose the model",

@@ -7,7 +7,7 @@ import { StatusLabel, STATUSES } from "../parts/StatusMark";
 import { useTitle } from "../useTitle";
 import classes from "./Page.module.css";
 
-const STEPS = ["raster", "classes", "click", "correct", "accept", "review", "export", "model"] as const;
+const STEPS = ["raster", "classes", "click", "correct", "accept", "outline", "review", "export", "model"] as const;
 
 export function HelpPage() {
   const { t } = useTranslation();

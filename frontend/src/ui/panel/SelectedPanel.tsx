@@ -1,7 +1,8 @@
 /** The selected shape: its class, attributes, status, where it came from, and what can be done with it. */
 import { Button, Group, Select, Stack, Text } from "@mantine/core";
 import { modals } from "@mantine/modals";
-import { IconCheck, IconCornerUpLeft, IconSend, IconTrash, IconZoomScan } from "@tabler/icons-react";
+import { IconCheck, IconCornerUpLeft, IconSend, IconTrash, IconVectorSpline, IconZoomScan } from "@tabler/icons-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Annotation } from "../../protocol/entities";
 import { ACCEPT_COLOUR } from "../colour";
@@ -14,6 +15,7 @@ import { ReturnForm } from "../review/ReturnForm";
 import { useUser } from "../session";
 import { AttributeForm } from "./AttributeForm";
 import { History } from "./History";
+import { OutlineAgain } from "./OutlineAgain";
 import { Provenance } from "./Provenance";
 import { permissions } from "./permissions";
 import classes from "./SelectedPanel.module.css";
@@ -40,6 +42,8 @@ function Selected({ annotation }: { readonly annotation: Annotation }) {
   const labelClass = labelClasses.find((one) => one.id === annotation.label_class);
   const sameShape = labelClasses.filter((one) => one.geometry_type === labelClass?.geometry_type);
   const raster = rasters.find((one) => one.id === annotation.raster);
+  const [outlining, setOutlining] = useState(false);
+  const hasMask = annotation.provenance.kind === "suggested" && raster !== undefined && labelClass !== undefined;
 
   const confirmDelete = () =>
     modals.openConfirmModal({
@@ -140,6 +144,18 @@ function Selected({ annotation }: { readonly annotation: Annotation }) {
             >
               {t("panel.zoom")}
             </Button>
+            {may.edit && hasMask && (
+              <Button
+                size="xs"
+                variant="default"
+                leftSection={<IconVectorSpline size={14} />}
+                onClick={() => setOutlining(!outlining)}
+                aria-expanded={outlining}
+                data-testid="action-outline-again"
+              >
+                {t("panel.outlineAgain")}
+              </Button>
+            )}
             {may.edit && (
               <Button
                 size="xs"
@@ -152,6 +168,14 @@ function Selected({ annotation }: { readonly annotation: Annotation }) {
               </Button>
             )}
           </Group>
+          {outlining && may.edit && hasMask && (
+            <OutlineAgain
+              annotation={annotation}
+              labelClass={labelClass}
+              pixelM={raster.pixel_size_m === null ? 1 : Math.min(...raster.pixel_size_m)}
+              onDone={() => setOutlining(false)}
+            />
+          )}
           {may.ownReview && (
             <Text size="xs" c="dimmed">
               {t("panel.ownWork")}
