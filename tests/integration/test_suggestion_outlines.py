@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
+from backend.encoding import engine
 from backend.projects.models import LabelClass
 from backend.rasters.selectors import raster_frame
 from backend.segmentation import outlines
@@ -140,7 +141,7 @@ def test_a_hover_has_one_coarse_candidate_and_is_not_remembered(scene: Scene) ->
     assert shown["index"] == click.candidates[0]["index"]
     assert shown["digits"] == click.candidates[0]["digits"] - 1
     assert hover.memory is None
-    assert hover.field == {"side": 64, "grown": 0}
+    assert hover.field == {"side": engine.default_model().hover_fields[0], "grown": 0}
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
