@@ -1,5 +1,5 @@
 /** The selected shape drawn again from the mask it was clicked from, by another form and level of detail. */
-import { Button, Group, SegmentedControl, Slider, Stack, Text } from "@mantine/core";
+import { Button, Group, Stack, Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
@@ -7,15 +7,15 @@ import { useTranslation } from "react-i18next";
 import { verticesOf } from "../../geo/shapes";
 import { api } from "../../net/api";
 import type { Annotation, LabelClass, OutlineRecipe } from "../../protocol/entities";
-import { LEVELS, levelOf, withLevel } from "../../segment/shaping";
+import { levelOf, withLevel } from "../../segment/shaping";
 import { releaseKeys } from "../focus";
 import { ErrorNote } from "../parts/ErrorNote";
+import { ShapeControls } from "../parts/ShapeControls";
 import { useActions } from "../project";
 import { keys } from "../query";
 import draftClasses from "../shell/DraftBar.module.css";
 
 const TYPING_MS = 200;
-const FORMS = ["", "right_angles", "circle"] as const;
 
 interface OutlineAgainProps {
   readonly annotation: Annotation;
@@ -49,32 +49,13 @@ export function OutlineAgain({ annotation, labelClass, pixelM, onDone }: Outline
 
   return (
     <Stack gap="sm" className={draftClasses["shape"]} data-testid="outline-again">
-      {labelClass.geometry_type === "polygon" && (
-        <SegmentedControl
-          size="xs"
-          fullWidth
-          value={recipe.form}
-          onChange={(value) => setRecipe({ ...recipe, form: value, buffered: false })}
-          data={FORMS.map((value) => ({ value, label: t(`shaping.forms.${value === "" ? "natural" : value}`) }))}
-          data-testid="outline-form"
-        />
-      )}
-      <div>
-        <Text size="xs" fw={500}>
-          {t("draft.fewer")}
-        </Text>
-        <Slider
-          min={0}
-          max={LEVELS - 1}
-          step={1}
-          marks={t("draft.levels", { returnObjects: true }).map((label, value) => ({ value, label }))}
-          label={null}
-          value={levelOf(recipe, pixelM)}
-          onChange={(level) => setRecipe(withLevel(recipe, level, pixelM))}
-          mb={20}
-          data-testid="outline-level"
-        />
-      </div>
+      <ShapeControls
+        form={labelClass.geometry_type === "polygon" ? recipe.form : null}
+        onForm={(form) => setRecipe({ ...recipe, form, buffered: false })}
+        level={levelOf(recipe, pixelM)}
+        onLevel={(level) => setRecipe(withLevel(recipe, level, pixelM))}
+        testId="outline"
+      />
       {found !== undefined && (
         <div>
           <Text size="xs" fw={500} data-testid="outline-vertices">

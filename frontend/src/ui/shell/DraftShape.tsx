@@ -1,15 +1,13 @@
 /** How many vertices the draft has, and a small control over them and its form: the outline follows at once. */
-import { Button, Popover, SegmentedControl, Slider, Stack, Text } from "@mantine/core";
+import { Button, Popover, Stack, Text } from "@mantine/core";
 import { IconVectorSpline } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { verticesOf } from "../../geo/shapes";
-import { LEVELS } from "../../segment/shaping";
 import { releaseKeys } from "../focus";
 import { formatLength } from "../format";
+import { ShapeControls } from "../parts/ShapeControls";
 import { useActions, useDraft, useShaping } from "../project";
 import classes from "./DraftBar.module.css";
-
-const FORMS = ["", "right_angles", "circle"] as const;
 
 export function DraftShape() {
   const { t } = useTranslation();
@@ -20,7 +18,6 @@ export function DraftShape() {
   if (draft === null || candidate === undefined || shaping === null) return null;
   const { fit } = draft;
   const count = verticesOf(fit?.geometry ?? candidate.geometry).length;
-  const levels = t("draft.levels", { returnObjects: true });
   const problem = fit?.problem ?? null;
   return (
     <Popover
@@ -47,39 +44,22 @@ export function DraftShape() {
       </Popover.Target>
       <Popover.Dropdown>
         <Stack gap="sm" className={classes["shape"]}>
-          {shaping.forms && (
-            <SegmentedControl
-              size="xs"
-              fullWidth
-              value={shaping.recipe.form === "centreline" ? "" : shaping.recipe.form}
-              onChange={(value) => {
-                actions.setDraftForm(value);
-                releaseKeys();
-              }}
-              data={FORMS.map((value) => ({
-                value,
-                label: t(`shaping.forms.${value === "" ? "natural" : value}`),
-              }))}
-              data-testid="draft-form"
-            />
-          )}
-          <div>
-            <Text size="xs" fw={500}>
-              {t("draft.fewer")} <kbd>,</kbd> <kbd>.</kbd>
-            </Text>
-            <Slider
-              min={0}
-              max={LEVELS - 1}
-              step={1}
-              marks={levels.map((label, value) => ({ value, label }))}
-              label={null}
-              value={shaping.level}
-              onChange={(value) => actions.setDraftLevel(value)}
-              onChangeEnd={releaseKeys}
-              mb={20}
-              data-testid="draft-level"
-            />
-          </div>
+          <ShapeControls
+            form={shaping.forms ? shaping.recipe.form : null}
+            onForm={(form) => {
+              actions.setDraftForm(form);
+              releaseKeys();
+            }}
+            level={shaping.level}
+            onLevel={(level) => actions.setDraftLevel(level)}
+            onLevelEnd={releaseKeys}
+            hint={
+              <>
+                <kbd>,</kbd> <kbd>.</kbd>
+              </>
+            }
+            testId="draft"
+          />
           {candidate.rawVertices !== undefined && (
             <Text size="xs" c="dimmed">
               {t("draft.ofMask", { n: candidate.rawVertices })}
