@@ -15,7 +15,7 @@ from shapely.geometry import LineString, Polygon, box
 from shapely.geometry import shape as geometry_of
 
 from ml.frames import RasterFrame
-from tests.support.browser import annotations, click_map, come_to_rest, saved, shoot
+from tests.support.browser import accept_draft, click_map, come_to_rest, new_project, shoot
 from tests.support.rasters import make_tif
 from tests.support.spanning import iou
 
@@ -35,9 +35,7 @@ WHOLE = "() => edgewise.state().draft?.phase === 'shown' && !edgewise.state().dr
 def olivia(sign_in: Callable[..., Page], tmp_path: Path) -> Page:
     """The owner of a project with a field and a river of which nothing is encoded."""
     page = sign_in("olivia")
-    page.get_by_test_id("project-create").click()
-    page.get_by_test_id("project-name").fill("Large objects")
-    page.get_by_test_id("project-create-submit").click()
+    new_project(page, "Large objects")
     page.get_by_test_id("nav-data").click()
     there = rasterize([(FIELD, 1), (RIVER, 1)], (HEIGHT, WIDTH), dtype="uint8").astype(bool)
     pixels = np.where(there, np.array(DARK)[:, None, None], np.array(GROUND)[:, None, None]).astype(np.uint8)
@@ -71,7 +69,7 @@ def test_one_click_on_a_field_over_two_windows_gives_one_polygon_that_grew(olivi
 
     assert windows(olivia) == [(0, 0, 1024), (896, 0, 1024)]
     expect(olivia.get_by_test_id("status-hint")).to_contain_text("Joined from 2 windows")
-    row = accept(olivia)
+    row = accept_draft(olivia)
     assert row["provenance"]["windows"] == [{"col": 0, "row": 0, "size": 1024}, {"col": 896, "row": 0, "size": 1024}]
     assert isinstance(geometry_of(row["geometry"]), Polygon)
     assert iou(in_pixels(row), FIELD) > 0.9
@@ -81,7 +79,7 @@ def test_one_click_on_a_field_over_two_windows_gives_one_polygon_that_grew(olivi
     olivia.wait_for_function(WHOLE, timeout=3 * SLOW)
     shoot(olivia, "large-river")
     assert max(size for _, _, size in windows(olivia)) > 1024
-    river = in_pixels(accept(olivia))
+    river = in_pixels(accept_draft(olivia))
     assert isinstance(river, Polygon)
     assert iou(river, RIVER.intersection(box(0, 0, WIDTH, HEIGHT))) > 0.7
 
@@ -96,14 +94,6 @@ def windows(page: Page) -> list[tuple[int, int, int]]:
     """The windows that the draft is joined from."""
     found: list[list[int]] = page.evaluate("edgewise.state().draft.windows.map(one => [one.col, one.row, one.size])")
     return sorted((col, row, size) for col, row, size in found)
-
-
-def accept(page: Page) -> dict[str, Any]:
-    before = {row["id"] for row in annotations(page)}
-    page.keyboard.press("Enter")
-    saved(page)
-    (new,) = [row for row in annotations(page) if row["id"] not in before]
-    return new
 
 
 def in_pixels(row: dict[str, Any]) -> shapely.Geometry:

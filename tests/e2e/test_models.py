@@ -10,7 +10,7 @@ from affine import Affine
 from playwright.sync_api import Page, expect
 
 from ml.models.default import set_default
-from tests.support.browser import come_to_rest, shoot
+from tests.support.browser import come_to_rest, new_project, shoot
 from tests.support.onnx_models import install
 from tests.support.rasters import make_tif
 from tests.support.server import Stack
@@ -101,9 +101,7 @@ def test_the_page_of_models_shows_nothing_to_who_is_no_administrator(sign_in: Ca
 
 
 def _project_with_an_encoded_raster(page: Page, folder: Path) -> None:
-    page.get_by_test_id("project-create").click()
-    page.get_by_test_id("project-name").fill("Own models")
-    page.get_by_test_id("project-create-submit").click()
+    new_project(page, "Own models")
     page.get_by_test_id("nav-settings").click()
     page.get_by_test_id("settings-tab-classes").click()
     page.get_by_role("button", name="Add class").first.click()

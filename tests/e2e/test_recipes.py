@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-import shapely
 from affine import Affine
 from playwright.sync_api import Page, expect
 from rasterio.features import rasterize
@@ -17,8 +16,9 @@ from shapely.geometry import Polygon, box, mapping
 from shapely.geometry import shape as geometry_of
 
 from ml.frames import RasterFrame
-from tests.support.browser import annotations, click_map, come_to_rest, saved, shoot
+from tests.support.browser import accept_draft, annotations, click_map, come_to_rest, new_project, saved, shoot
 from tests.support.rasters import make_tif
+from tests.support.spanning import iou
 
 SLOW = 90_000
 SIDE = 900
@@ -36,9 +36,7 @@ SHOWN = "() => edgewise.state().draft?.phase === 'shown'"
 def olivia(sign_in: Callable[..., Page], tmp_path: Path) -> Page:
     """The owner of a project with a roof and a field, and a class for each."""
     page = sign_in("olivia")
-    page.get_by_test_id("project-create").click()
-    page.get_by_test_id("project-name").fill("Recipes")
-    page.get_by_test_id("project-create-submit").click()
+    new_project(page, "Recipes")
     page.get_by_test_id("nav-settings").click()
     page.get_by_test_id("settings-tab-classes").click()
     for name, kind in (("Building", "Building"), ("Field", "Field, parcel")):
@@ -66,7 +64,7 @@ def test_a_building_has_right_angles_and_a_field_ends_at_its_neighbour(olivia: P
     click(olivia, 245, 210)
     olivia.wait_for_function(SHOWN, timeout=SLOW)
     shoot(olivia, "draft-building")
-    roof = accept(olivia)
+    roof = in_pixels(accept_draft(olivia))
     assert 4 <= len(corners(roof)) <= 8
     assert corners(roof) == pytest.approx([90] * len(corners(roof)), abs=1)
     assert iou(roof, ROOF) > 0.7
@@ -78,7 +76,7 @@ def test_a_building_has_right_angles_and_a_field_ends_at_its_neighbour(olivia: P
     click(olivia, 700, 620)
     olivia.wait_for_function(SHOWN, timeout=SLOW)
     shoot(olivia, "draft-field-beside-its-neighbour")
-    field = accept(olivia)
+    field = in_pixels(accept_draft(olivia))
     assert field.intersection(neighbour).area < 1, "square pixels"
     assert iou(field, FIELD.difference(BESIDE)) > 0.6
     shared = field.boundary.intersection(neighbour.boundary.buffer(0.02)).length
@@ -133,15 +131,6 @@ def click(page: Page, col: float, row: float) -> None:
     click_map(page, lon, lat)
 
 
-def accept(page: Page) -> Polygon:
-    """The new shape, in pixels."""
-    before = {row["id"] for row in annotations(page)}
-    page.keyboard.press("Enter")
-    saved(page)
-    (new,) = [row for row in annotations(page) if row["id"] not in before]
-    return in_pixels(new)
-
-
 def in_pixels(row: dict[str, Any]) -> Polygon:
     shape = FRAME.pixel_geometry_from_lonlat(geometry_of(row["geometry"]))
     assert isinstance(shape, Polygon)
@@ -154,7 +143,3 @@ def corners(shape: Polygon) -> list[float]:
     back, on = np.roll(places, 1, axis=0) - places, np.roll(places, -1, axis=0) - places
     cosine = (back * on).sum(1) / (np.linalg.norm(back, axis=1) * np.linalg.norm(on, axis=1))
     return [float(angle) for angle in np.degrees(np.arccos(cosine))]
-
-
-def iou(found: shapely.Geometry, true: shapely.Geometry) -> float:
-    return float(found.intersection(true).area / found.union(true).area)

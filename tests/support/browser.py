@@ -120,6 +120,13 @@ def open_project(page: Page, name: str, screen: str = "map") -> None:
         come_to_rest(page)
 
 
+def new_project(page: Page, name: str) -> None:
+    """From the list of projects to a new one of the person's own."""
+    page.get_by_test_id("project-create").click()
+    page.get_by_test_id("project-name").fill(name)
+    page.get_by_test_id("project-create-submit").click()
+
+
 def come_to_rest(page: Page) -> None:
     """Waits until the map stands still."""
     old = ""
@@ -151,6 +158,15 @@ def click_map(page: Page, lon: float, lat: float, **how: Any) -> None:
 def saved(page: Page) -> None:
     """Waits until the server has acknowledged every change."""
     expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "saved")
+
+
+def accept_draft(page: Page) -> dict[str, Any]:
+    """The annotation that the draft becomes, as the server has it."""
+    before = {row["id"] for row in annotations(page)}
+    page.keyboard.press("Enter")
+    saved(page)
+    (new,) = [row for row in annotations(page) if row["id"] not in before]
+    return new
 
 
 def annotations(page: Page) -> list[dict[str, Any]]:
