@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from ml.encode.torch_encoder import has_bfloat16
 
 CONFIG = Path(__file__).with_name("edgewise_nano.yaml")
 STRIDE = 16  # pixels of an image token
@@ -58,6 +62,17 @@ def _alike(attention: Any) -> None:
     attention.k_proj.weight.copy_(attention.q_proj.weight)
     attention.q_proj.bias.zero_()
     attention.k_proj.bias.zero_()
+
+
+@cache
+def _half() -> bool:
+    return has_bfloat16()
+
+
+def precision() -> AbstractContextManager[object]:
+    """What a step runs in: bfloat16 where this processor multiplies it itself, as elsewhere it takes ten times as long
+    as single precision (13 times, on a processor with AVX2 alone)."""
+    return torch.autocast("cpu", torch.bfloat16) if _half() else nullcontext()
 
 
 def encode(model: Any, pixels: Tensor) -> Features:

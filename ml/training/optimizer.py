@@ -7,6 +7,8 @@ import torch
 import torch.distributed as group
 from torch import Tensor, nn
 
+from ml.encode.torch_encoder import has_bfloat16
+from ml.training.muon import Muon
 from ml.training.stages import Stage
 
 DECAY = 0.03
@@ -30,7 +32,7 @@ class Optimizer:
         others = [(name, one) for name, one in named if not mixes(name, one)]
         self._parts: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(_groups(others, stage), lr=stage.rate, betas=BETAS),
-            torch.optim.Muon(_groups(owned, stage), lr=stage.rate, adjust_lr_fn="match_rms_adamw"),
+            _muon(_groups(owned, stage), stage.rate),
         ]
         self._mine = mine
 
@@ -61,6 +63,12 @@ class Optimizer:
 def mixes(name: str, parameter: nn.Parameter) -> bool:
     """Whether a parameter is a matrix between two hidden layers."""
     return parameter.ndim == 2 and min(parameter.shape) >= LEAST_SIDE and not _stands_for_itself(name)
+
+
+def _muon(groups: list[dict[str, Any]], rate: float) -> torch.optim.Optimizer:
+    if has_bfloat16():
+        return torch.optim.Muon(groups, lr=rate, adjust_lr_fn="match_rms_adamw")
+    return Muon(groups, rate)
 
 
 def pieces(flat: Tensor, like: Iterable[Tensor]) -> list[Tensor]:

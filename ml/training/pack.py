@@ -10,9 +10,10 @@ from ml.export.folder import Card, write_folder
 from ml.export.weights import NANO, fill
 from ml.models import CandidateRule, load_model
 from ml.models.install import agreement
+from ml.training.run import LOG, TRAINING_LOG
 
 DESCRIPTION = "A small model of the SAM 2.1 architecture, trained from nothing on procedural scenes. See MODEL.md."
-LOG, CARD = "training.jsonl", "MODEL.md"
+CARD = "MODEL.md"
 SCENES = 12
 
 
@@ -33,7 +34,9 @@ def pack(
     Raises `ModelError` for weights that are not the small model's, `FileNotFoundError` for a run without a state.
     """
     state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
-    minutes = {stage: round(seconds / 60, 1) for stage, seconds in state["spent"].items()}
+    parts = (state.get("before", {}), state["spent"])
+    seconds = {stage: sum(part.get(stage, 0.0) for part in parts) for part in parts for stage in part}
+    minutes = {stage: round(each / 60, 1) for stage, each in seconds.items()}
     card = Card(
         name=NANO,
         architecture=NANO,
@@ -46,7 +49,7 @@ def pack(
     shutil.rmtree(aside, ignore_errors=True)
     weights = {name: tensor.half().float() for name, tensor in state["model"].items()}
     write_folder(fill(NANO, weights, "state.pt"), aside, card, eight_bits=eight_bits, half=True)
-    for source, name in ((run / "log.jsonl", LOG), (folder / CARD, CARD)):
+    for source, name in ((run / LOG, TRAINING_LOG), (folder / CARD, CARD)):
         if source.exists():
             shutil.copyfile(source, aside / name)
     model = load_model(aside)

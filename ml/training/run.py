@@ -8,6 +8,7 @@ import argparse
 import json
 import math
 import os
+import shutil
 import socket
 import time
 from collections import defaultdict
@@ -25,13 +26,17 @@ import torch.multiprocessing
 from ml.export.weights import NANO, load_installed
 from ml.models import InstalledModel, ModelError, load_model
 from ml.models.installed import MANIFEST
+from ml.quality.pictures import QualityError
 from ml.training import network, samples
 from ml.training.optimizer import Optimizer, pieces
+from ml.training.real import make_real_pool
 from ml.training.stages import STAGES, Learner, Stage
 
 FIRST_SEED = 1_000_000  # training scenes; validation takes its seeds below
 SAVE_SECONDS, REPORT_STEPS, WARM_STEPS = 120.0, 25, 100
 LONGEST_PAUSE = timedelta(days=7)  # so long a process waits for the others
+REAL, REAL_SHARE = "pool-real", 0.1  # of the crops: the labelled pictures at hand are few, and soon known by heart
+LOG, TRAINING_LOG = "log.jsonl", "training.jsonl"  # of a run, and of the model that comes of it
 MEMORY = 0.998  # of the running mean of the weights
 
 
@@ -43,9 +48,10 @@ class Run:
         self.pause = pause or folder / "pause"
         self.model = network.build()
         seed = int(time.time()) * 64 + rank
-        self.learner = Learner(self.model, samples.Pool(folder / f"pool-{rank}"), np.random.default_rng(seed))
+        self.learner = Learner(self.model, _scenes(folder, rank), np.random.default_rng(seed))
         self.mean = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.spent: dict[str, float] = defaultdict(float)
+        self.before: dict[str, float] = {}
         self.steps = 0
         self._load()
         torch.manual_seed(seed % 2**31)
@@ -54,7 +60,7 @@ class Run:
         """Goes through a stage, or what is left of it."""
         named = self.learner.named_parameters()
         optimizer = Optimizer(named, stage, self.rank, self.processes)
-        if stage.decodes and not any(self.spent[one.name] for one in STAGES.values() if one.decodes):
+        if stage.decodes and not self._has_decoded():
             torch.manual_seed(1)
             network.share_out(self.model)
         begun = saved = time.monotonic()
@@ -92,6 +98,7 @@ class Run:
             "raw": self.model.state_dict(),
             "affinity": self.learner.affinity.state_dict(),
             "spent": dict(self.spent),
+            "before": self.before,
             "steps": self.steps,
         }
         aside = self.folder / "state.pt.making"
@@ -99,15 +106,24 @@ class Run:
         aside.replace(self.folder / "state.pt")
 
     def begin_with(self, trained: InstalledModel) -> None:
-        """Takes a model's weights, and what it was trained for so far, unless this run has a state of its own."""
-        if self.steps > 0:
+        """Takes a model's weights, its log and what it was trained for so far, unless this run has a state of its own.
+
+        Each stage begins anew, with its full rate.
+        """
+        if self.steps > 0 or trained.weights is None:
             return
         state = load_installed(trained).state_dict()
         self.model.load_state_dict(state)
         self.mean = {name: value.clone() for name, value in state.items()}
-        said = json.loads((trained.weights.path.parent / MANIFEST).read_text())["source"] if trained.weights else {}
+        folder = trained.weights.path.parent
+        said = json.loads((folder / MANIFEST).read_text())["source"]
         self.steps = int(said.get("steps", 0))
-        self.spent.update({name: 60.0 * minutes for name, minutes in said.get("minutes", {}).items()})
+        self.before = {name: 60.0 * minutes for name, minutes in said.get("minutes", {}).items()}
+        if self.rank == 0 and (folder / TRAINING_LOG).exists():
+            shutil.copyfile(folder / TRAINING_LOG, self.folder / LOG)
+
+    def _has_decoded(self) -> bool:
+        return any(self.spent[one.name] or self.before.get(one.name) for one in STAGES.values() if one.decodes)
 
     def _load(self) -> None:
         path = self.folder / "state.pt"
@@ -117,6 +133,7 @@ class Run:
             self.learner.affinity.load_state_dict(state["affinity"])
             self.mean, self.steps = state["model"], state["steps"]
             self.spent.update(state["spent"])
+            self.before = state.get("before", {})
 
     def _agreed(self, more: bool) -> bool:
         """All processes go on for as many steps."""
@@ -153,10 +170,16 @@ class Run:
 
     def _report(self, stage: Stage, progress: float, said: dict[str, list[float]]) -> None:
         line: dict[str, Any] = {"stage": stage.name, "step": self.steps, "progress": round(progress, 3)}
-        line |= {"minutes": round(sum(self.spent.values()) / 60, 1)}
+        line |= {"minutes": round(sum([*self.spent.values(), *self.before.values()]) / 60, 1)}
         line |= {name: round(float(np.mean(values)), 4) for name, values in said.items()}
-        with (self.folder / "log.jsonl").open("a") as file:
+        with (self.folder / LOG).open("a") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def _scenes(folder: Path, rank: int) -> samples.Crops:
+    """A process's scenes, with real ones among them where the run has some."""
+    made = samples.Pool(folder / f"pool-{rank}")
+    return samples.Mixed(made, samples.Pool(folder / REAL), REAL_SHARE) if (folder / REAL).exists() else made
 
 
 @dataclass(frozen=True)
@@ -196,6 +219,9 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=400, help="made beforehand for each process")
     parser.add_argument("--pause", type=Path, help="while this file exists, the run waits")
     parser.add_argument("--begin", type=Path, help="the folder of a small model whose training goes on, if this begins")
+    parser.add_argument(
+        "--real", type=Path, nargs="+", default=[], help="folders of rasters, or map tiles, with polygons"
+    )
     given = parser.parse_args()
     minutes = {name: float(value) for name, value in (part.split("=") for part in given.minutes.split(","))}
     unknown = sorted(set(minutes) - set(STAGES))
@@ -211,6 +237,11 @@ def main() -> None:
                 f"{given.begin} holds no weights of {NANO}; name a folder that `python -m ml.training.pack` made"
             )
     given.folder.mkdir(parents=True, exist_ok=True)
+    if given.real:
+        try:
+            make_real_pool(given.folder / REAL, given.real)
+        except QualityError as error:
+            parser.error(str(error))
     plan = Plan(given.folder.resolve(), given.processes, minutes, given.scenes, given.pause, given.begin, _free_port())
     torch.multiprocessing.spawn(_process, (plan,), nprocs=plan.processes)
 

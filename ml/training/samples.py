@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -35,6 +35,27 @@ class Prompts:
     masks: npt.NDArray[np.bool_]
     points: npt.NDArray[np.float32]
     labels: npt.NDArray[np.float32]
+
+
+class Crops(Protocol):
+    """Where crops come from."""
+
+    def crop(self, random: Random, size: int, zoom: tuple[float, float]) -> tuple[Image, Ids]:
+        """A square, (size, size, 3) as 0..1 with its objects' numbers, at a scale between the two."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """Crops of one source, and now and then, in a share of cases, of another."""
+
+    most: Crops
+    other: Crops
+    share: float
+
+    def crop(self, random: Random, size: int, zoom: tuple[float, float]) -> tuple[Image, Ids]:
+        """As one of the two gives it."""
+        return (self.other if random.random() < self.share else self.most).crop(random, size, zoom)
 
 
 class Pool:

@@ -13,7 +13,7 @@ from ml.training import losses, network, samples
 Report = dict[str, float]
 ONE_ROUND = 0.3  # of a stage: so long each prompt is asked once only
 MOST_PROMPTS = 4  # times those of the whole crop, in a part of it
-BOXES = 0.4  # of the prompts: they are learned later than clicks
+BOXES = 0.5  # of the prompts: they are learned later than clicks
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _span(start: int, length: int, each: int) -> slice:
 class Learner:
     """A model with what only its training needs, and the steps of each stage."""
 
-    def __init__(self, model: Any, pool: samples.Pool, random: np.random.Generator) -> None:
+    def __init__(self, model: Any, pool: samples.Crops, random: np.random.Generator) -> None:
         self.model, self.pool, self.random = model, pool, random
         self.affinity = nn.Conv2d(32, len(losses.OFFSETS), 1)
 
@@ -122,7 +122,7 @@ class Learner:
     def _features(self, stage: Stage) -> tuple[Tensor, Report]:
         pixels, objects, prompts = self._batch(stage, boxes=0.0)
         clicks = torch.from_numpy(np.stack([one.points[:, 0] for one in prompts]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with network.precision():
             features = network.encode(self.model, pixels)
             logits, upscaled = network.glimpse(self.model, features, clicks)
             near = self.affinity(upscaled)
@@ -147,7 +147,7 @@ class Learner:
         points = torch.from_numpy(np.concatenate([one.points for one in prompts])) + torch.tensor(offset)
         asked = network.Asked(points, torch.from_numpy(np.concatenate([one.labels for one in prompts])))
         even = stage.even[0] + (stage.even[1] - stage.even[0]) * progress
-        with torch.autocast("cpu", torch.bfloat16):
+        with network.precision():
             features = part.of(network.encode(self.model, pixels))
         said: Report = {}
         total = torch.zeros(())
@@ -155,7 +155,7 @@ class Learner:
             total = total + stage.hold * self._held(features, prompts)
         for number in range(rounds):
             learns = number in (0, rounds - 1)  # those between only lead to where the last one starts from
-            with torch.autocast("cpu", torch.bfloat16), torch.set_grad_enabled(learns):
+            with network.precision(), torch.set_grad_enabled(learns):
                 masks, scores, present = network.decode(self.model, features, place, asked)
             judged = losses.judge(masks, scores, present, truth, even)
             weight = 1.0 if number == 0 else 0.6
@@ -177,7 +177,7 @@ class Learner:
         clicks = torch.from_numpy(np.stack([one.points[:, 0] for one in prompts]))
         truth = torch.from_numpy(np.stack([one.masks for one in prompts])).float()
         clicked = torch.from_numpy(np.stack([one.labels[:, 0] == 1 for one in prompts]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with network.precision():
             logits, _ = network.glimpse(self.model, features, clicks)
         asked, wanted = logits[clicked], truth[clicked]
         return (losses.balanced(asked, wanted) + losses.dice(asked, wanted)).sum() / max(1, len(wanted))

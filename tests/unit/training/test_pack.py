@@ -63,20 +63,26 @@ def test_the_training_of_a_packed_model_goes_on_in_a_new_folder(tmp_path: Path) 
     trained = Run(first, 0, 1)
     trained.steps, trained.spent["clicks"] = 7, 90.0
     trained.save()
+    (first / "log.jsonl").write_text('{"step": 7}\n')
     pack(first, tmp_path / "edgewise-nano")
 
     again = Run(second, 0, 1)
     again.begin_with(load_model(tmp_path / "edgewise-nano"))
 
-    assert (again.steps, dict(again.spent)) == (7, {"clicks": 90.0})
+    assert (again.steps, dict(again.spent)) == (7, {})
+    assert again._has_decoded()
+    assert (second / "log.jsonl").read_text() == '{"step": 7}\n'
     assert all(
         torch.equal(value, trained.mean[name].half().float()) for name, value in again.model.state_dict().items()
     )
-    again.steps = 8
+    again.steps, again.spent["clicks"], again.spent["decoder"] = 8, 30.0, 60.0
     again.save()
     resumed = Run(second, 0, 1)
     resumed.begin_with(load_model(tmp_path / "edgewise-nano"))
     assert resumed.steps == 8  # its own state comes first
+    pack(second, tmp_path / "again")
+    said = json.loads((tmp_path / "again" / "model.json").read_text())
+    assert said["source"]["minutes"] == {"clicks": 2.0, "decoder": 1.0}
 
 
 def test_a_run_that_never_saved_gives_no_model(tmp_path: Path) -> None:
