@@ -1,12 +1,13 @@
 """From an embedding and prompts to candidate masks."""
 
-from ml.decode.fields import SIDES, Seen, first_field, grown
-from ml.decode.nearby import Asked, StoppedError, decode_nearby
+from ml.decode.fields import ALL, SIDES, Parts, Seen, first_field, grown
+from ml.decode.look import WHOLE, Field, Look
+from ml.decode.nearby import Asked, StoppedError, decode_nearby, parts_of
 from ml.decode.onnx_decoder import Answers, Decoded, OnnxDecoder
-from ml.decode.prepared import WHOLE, Field
-from ml.decode.prompts import Candidate, PromptError, PromptSet, rank_candidates
+from ml.decode.prompts import Candidate, PromptError, PromptSet, rank_candidates, stability
 
 __all__ = [
+    "ALL",
     "SIDES",
     "WHOLE",
     "Answers",
@@ -14,7 +15,9 @@ __all__ = [
     "Candidate",
     "Decoded",
     "Field",
+    "Look",
     "OnnxDecoder",
+    "Parts",
     "PromptError",
     "PromptSet",
     "Seen",
@@ -22,5 +25,7 @@ __all__ = [
     "decode_nearby",
     "first_field",
     "grown",
+    "parts_of",
     "rank_candidates",
+    "stability",
 ]

@@ -1,13 +1,14 @@
-"""Decodes only what lies around the prompts, and more of the window while the mask is cut."""
+"""Decodes only what lies around the prompts, and more of the window while the mask is cut or not to be believed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ml.decode.fields import Seen, first_field, grown
+from ml.decode.fields import ALL, DRAWN, SIDES, Parts, Seen, drawn, first_field, grown
+from ml.decode.look import WHOLE, Look
 from ml.decode.onnx_decoder import Decoded, OnnxDecoder
-from ml.decode.prepared import WHOLE
 from ml.decode.prompts import PromptSet
 from ml.embeddings.features import Embedding
+from ml.models.installed import InstalledModel
 
 
 class StoppedError(Exception):
@@ -20,27 +21,40 @@ class Asked:
 
     `last` is the last answer for this object in this window; it is fed back where the model bears it, and says how
     large the object is in any case. `wanted` is the output index of the candidate that is to be whole, if not the
-    first. `view_px` is the shorter side of what the user looks at, in px of the model's frame. `sides` replaces the
-    sides of fields that the model's manifest names.
+    first. `view_px` is the shorter side of what the user looks at, in px of the model's frame. `parts` replaces what
+    the model's manifest says of decoding in parts.
     """
 
     prompts: PromptSet
     last: Seen | None = None
     wanted: int | None = None
     view_px: float | None = None
-    sides: Sequence[int] | None = None
+    parts: Parts | None = None
+
+
+def parts_of(model: InstalledModel, *, hover: bool = False) -> Parts:
+    """How much of a window a model is asked for by clicks, or by previews."""
+    if model.prepare is None:
+        return ALL
+    if hover:
+        return Parts(model.hover_fields, model.hover_far)
+    return Parts(model.fields, model.far, model.stability)
 
 
 def decode_nearby(
     decoder: OnnxDecoder, embedding: Embedding, asked: Asked, stop: Callable[[], bool] = lambda: False
 ) -> Decoded:
-    """Masks over the smallest field in which the wanted candidate is not cut; at last over the whole window.
+    """Masks over the smallest field in which the wanted candidate is stable and not cut; at last over the window.
 
-    A model whose manifest names no sides is asked for whole windows. Raises `StoppedError` before whichever step
-    `stop` says that nobody waits for.
+    Of a whole window only what lies around the prompts is drawn, and more of it while the mask is cut there. Raises
+    `StoppedError` before whichever step `stop` says that nobody waits for.
     """
-    sides = asked.sides or decoder.model.fields
-    field = first_field(asked.prompts, sides, last=asked.last, view_px=asked.view_px)
+    parts = asked.parts or parts_of(decoder.model)
+    field = shown = first_field(asked.prompts, parts.sides, last=asked.last, view_px=asked.view_px)
+    if field == WHOLE and parts.draws_some:
+        shown = first_field(
+            asked.prompts, DRAWN if asked.last is None else SIDES, last=asked.last, view_px=asked.view_px
+        )
     fed_back = asked.last if decoder.model.mask_feedback else None
     times = 0
     if stop():
@@ -49,10 +63,18 @@ def decode_nearby(
     while True:
         if stop():
             raise StoppedError
-        previous = None if fed_back is None else fed_back.over(field)
-        found = decoder.decode(embedding, asked.prompts, previous, field)
-        shown = found.of(asked.wanted)
-        larger = None if field == WHOLE else grown(Seen(shown.logits, field), asked.prompts, sides)
-        if larger is None:
-            return replace(found, grown=times)
-        field, times = larger, times + 1
+        previous = None if fed_back is None else fed_back.over(WHOLE)
+        found = decoder.decode(embedding, asked.prompts, previous, Look(field, parts.far, shown))
+        seen = Seen(found.of(asked.wanted).logits, shown)
+        if field == WHOLE:
+            if shown == WHOLE or not seen.is_cut():
+                return replace(found, grown=times)
+            shown = WHOLE
+        else:
+            larger = grown(seen, asked.prompts, parts)
+            if larger is None:
+                return replace(found, grown=times)
+            field = shown = larger
+            if field == WHOLE and parts.draws_some:
+                shown = drawn(seen, asked.prompts)
+        times += 1

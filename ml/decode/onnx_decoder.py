@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.decode.fields import Seen
-from ml.decode.prepared import WHOLE, Field, Prepared, PreparedCache
+from ml.decode.look import GRID, WHOLE, Field, Look, Tokens, squares_of
+from ml.decode.prepared import Prepared, PreparedCache
 from ml.decode.prompts import Candidate, PromptSet, rank_candidates
 from ml.embeddings.features import SHAPES, Embedding
 from ml.models.installed import INT8, InstalledModel, ModelFile
@@ -15,6 +16,8 @@ from ml.models.sessions import (
     DECODER_INPUTS,
     DECODER_OUTPUTS,
     FIELD_ORIGIN,
+    MASK_FEATURES,
+    MASK_INPUTS,
     MASK_TOKENS,
     PREPARE_INPUTS,
     PREPARED,
@@ -24,6 +27,9 @@ from ml.models.sessions import (
 
 FEEDBACK_LIMIT = 32.0  # SAM2ImagePredictor.predict clamps the logits it gives back to +-32
 KEPT = 4  # windows whose prepared features stay in memory
+ALL_OF_IT = Look()
+CELL = 4  # cells of the logits a token
+CELLS = CELL * GRID
 ORIGIN = np.zeros(2, np.float32)
 NO_TOKENS = np.zeros((0, 4, 256), np.float32)
 
@@ -34,7 +40,7 @@ Floats = npt.NDArray[np.float32]
 class Decoded:
     """The candidates, best first, and the object score logit (above 0: something is there).
 
-    Their logits cover `field`, which was decoded after a smaller one had proved too small `grown` times.
+    Their logits cover `field`; more of the window had to be decoded or drawn for them `grown` times.
     """
 
     candidates: tuple[Candidate, ...]
@@ -84,20 +90,22 @@ class OnnxDecoder:
             file = model.decoder_int8 if model.precision == INT8 and model.decoder_int8 else model.decoder
             self._session = open_session(file, threads, PREPARED_DECODER_INPUTS, DECODER_OUTPUTS)
             self._prepared = PreparedCache(_preparing(model.prepare, threads), KEPT)
+            self._mask: Any = open_session(model.mask, threads, MASK_INPUTS, MASK_FEATURES) if model.mask else None
         told = {node.name for node in self._session.get_outputs()}
         self._outputs = [name for name in (*DECODER_OUTPUTS, *MASK_TOKENS) if name in told]
 
     def decode(
-        self, embedding: Embedding, prompts: PromptSet, previous: Floats | None = None, field: Field = WHOLE
+        self, embedding: Embedding, prompts: PromptSet, previous: Floats | None = None, look: Look = ALL_OF_IT
     ) -> Decoded:
-        """Masks for the prompts over a field; `previous` (4 rows, 4 cols) are the logits of this object's last answer.
+        """Masks for the prompts; `previous` (256, 256) are the logits of this object's last answer over the window.
 
-        Raises `ValueError` for a field of a model that decodes whole windows only.
+        Raises `ValueError` for a look at less than the window with a model that decodes whole windows only.
         """
         coordinates, labels = prompts.tokens()
-        answers = self.answer(embedding, coordinates, labels, None if previous is None else previous[None, None], field)
+        last = None if previous is None else previous[None, None]
+        answers = self.answer(embedding, coordinates, labels, last, look)
         ranked = rank_candidates(answers.masks[0], answers.scores[0], self.model.candidate_rule, prompts)
-        return Decoded(ranked, float(answers.present[0, 0]), field)
+        return Decoded(ranked, float(answers.present[0, 0]), look.drawn)
 
     def prepare(self, embedding: Embedding) -> None:
         """Makes what every prompt on this embedding needs, where that is not made yet; `decode` does so by itself."""
@@ -110,32 +118,40 @@ class OnnxDecoder:
         coordinates: Floats,
         labels: Floats,
         previous: Floats | None = None,
-        field: Field = WHOLE,
+        look: Look = ALL_OF_IT,
     ) -> Answers:
         """The answers to B prompt sets, with SAM's coordinates (B, N, 2) in the window and labels (B, N).
 
         Labels are 1 and 0 for points, 2 and 3 for the corners of a box, -1 for SAM's padding, and with a prepared
-        model -2 for no point at all. `previous` (B, 1, 4h, 4w) are logits over the field. Raises `ValueError` for a
-        field of a model that decodes whole windows only.
+        model -2 for no point at all. `previous` (B, 1, 256, 256) are logits over the window; masks are given over what
+        the look draws. Raises `ValueError` for a look at less than the window with a model that decodes whole windows
+        only.
         """
-        mask = np.zeros((len(labels), 1, 4 * field.rows, 4 * field.cols), np.float32)
-        if previous is not None:
-            mask = np.clip(previous, -FEEDBACK_LIMIT, FEEDBACK_LIMIT).astype(np.float32)
-        prompts = {
-            "point_coords": coordinates,
-            "point_labels": labels,
-            "mask_input": mask,
-            "has_mask_input": np.full(len(labels), 0.0 if previous is None else 1.0, np.float32),
-        }
-        found = self._session.run(self._outputs, {**self._features(embedding, field), **prompts})
+        mask = None if previous is None else np.clip(previous, -FEEDBACK_LIMIT, FEEDBACK_LIMIT).astype(np.float32)
+        has = np.full(len(labels), 0.0 if mask is None else 1.0, np.float32)
+        prompts = {"point_coords": coordinates, "point_labels": labels, "has_mask_input": has}
+        if self._prepared is not None:
+            prompts["mask_features"] = np.zeros((1, 1, 16), np.float32) if mask is None else self._drawn(mask, look)
+            features: dict[str, Any] = dict(self._prepared.inputs(embedding, look))
+        elif look == ALL_OF_IT:
+            prompts["mask_input"] = np.zeros((len(labels), 1, CELLS, CELLS), np.float32) if mask is None else mask
+            features = {**{name: getattr(embedding, name) for name in SHAPES}, **self._origin}
+        else:
+            raise ValueError(f"{self.model.name} decodes whole windows only: it has no file `prepare`")
+        found = self._session.run(self._outputs, {**features, **prompts})
         return Answers(*found, *([] if len(found) > len(DECODER_OUTPUTS) else [NO_TOKENS]))
 
-    def _features(self, embedding: Embedding, field: Field) -> dict[str, Any]:
-        if self._prepared is not None:
-            return self._prepared.inputs(embedding, field)
-        if field != WHOLE:
-            raise ValueError(f"{self.model.name} decodes whole windows only: it has no file `prepare`")
-        return {**{name: getattr(embedding, name) for name in SHAPES}, **self._origin}
+    def _drawn(self, mask: Floats, look: Look) -> Floats:
+        """What the mask prompt's branch makes of (B, 1, 256, 256), at the tokens of a look: (B, n, 16)."""
+
+        def features(logits: Floats) -> Floats:
+            return np.asarray(self._mask.run(list(MASK_FEATURES), {"mask_input": np.ascontiguousarray(logits)})[0])
+
+        near = features(np.moveaxis(look.near.of_grid(np.moveaxis(mask[:, 0], 0, -1), CELL), -1, 0)[:, None])
+        if not look.far:
+            return near
+        coarse = np.moveaxis(squares_of(np.moveaxis(mask, 1, -1), look.far), -1, 1)
+        return np.concatenate([near, np.take(features(coarse), Tokens(look).far, axis=1)], axis=1)
 
 
 def _preparing(file: ModelFile, threads: int) -> Any:

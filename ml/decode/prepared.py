@@ -2,39 +2,19 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
+from ml.decode.look import GRID, WHOLE, Look, Tokens, squares_of
 from ml.embeddings.features import Embedding
-from ml.windows import Window
 
-GRID = 64  # tokens a side of a whole window
+DRAWN = ("fine", "middle")  # what only the drawing of masks needs: several entries a token
 
-
-@dataclass(frozen=True)
-class Field:
-    """The part of a window that is decoded, in tokens of 16 px: its first column and row, columns and rows."""
-
-    col: int = 0
-    row: int = 0
-    cols: int = GRID
-    rows: int = GRID
-
-    def __post_init__(self) -> None:
-        inside = 0 <= self.col < self.col + self.cols <= GRID and 0 <= self.row < self.row + self.rows <= GRID
-        if not inside:
-            raise ValueError(f"a field lies within {GRID} x {GRID} tokens, not {self}")
-
-    def of(self, window: Window) -> Window:
-        """The raster's pixels that a square field of a window covers; the window's side is a multiple of 64."""
-        token = window.size // GRID
-        return Window(window.col + token * self.col, window.row + token * self.row, token * self.cols)
-
-
-WHOLE = Field()
+Floats = npt.NDArray[np.float32]
+Inputs = dict[str, Floats | npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,36 +25,50 @@ class Prepared:
     (1, 16hw, 32) and `middle` (1, 4hw, 64).
     """
 
-    image: npt.NDArray[np.float32]
-    places: npt.NDArray[np.float32]
-    keys: npt.NDArray[np.float32]
-    values: npt.NDArray[np.float32]
-    queries: npt.NDArray[np.float32]
-    fine: npt.NDArray[np.float32]
-    middle: npt.NDArray[np.float32]
+    image: Floats
+    places: Floats
+    keys: Floats
+    values: Floats
+    queries: Floats
+    fine: Floats
+    middle: Floats
 
-    def inputs(self, field: Field = WHOLE) -> dict[str, npt.NDArray[np.float32]]:
-        """The decoder's inputs for a field of a whole window; its places stay those of the window."""
-        arrays = {one.name: getattr(self, one.name) for one in fields(self)}
-        if field == WHOLE:
-            return arrays
-        return {
-            name: _cut(array, field, axis=3 if name == "keys" else array.ndim - 2) for name, array in arrays.items()
-        }
+    def squares(self, side: int) -> dict[str, Floats]:
+        """Means of squares of `side` x `side` tokens of a whole window, laid out as the arrays, by name."""
+        if not side:
+            return {}
+        return {one.name: self._squares(one.name, side) for one in fields(self) if one.name not in DRAWN}
+
+    def _squares(self, name: str, side: int) -> Floats:
+        by_token = np.moveaxis(getattr(self, name), _axis(name), -2)
+        grid = by_token.reshape(*by_token.shape[:-2], GRID, GRID, by_token.shape[-1])
+        found = squares_of(grid, side)
+        flat = found.reshape(*by_token.shape[:-2], -1, by_token.shape[-1])
+        return np.ascontiguousarray(np.moveaxis(flat, -2, _axis(name)))
+
+    def inputs(self, look: Look, squares: Mapping[str, Floats]) -> Inputs:
+        """The decoder's inputs for a look at a whole window, whose squares these are; places stay the window's."""
+        tokens = Tokens(look)
+        found: Inputs = {"counts": tokens.counts, "shown": tokens.shown}
+        for one in fields(self):
+            array: Floats = getattr(self, one.name)
+            if one.name in DRAWN:
+                part = look.drawn.of_grid(array.reshape(GRID, GRID, -1))
+                found[one.name] = np.ascontiguousarray(part).reshape(1, -1, array.shape[-1])
+            elif look.near == WHOLE:
+                found[one.name] = array
+            else:
+                found[one.name] = tokens.of(array, squares.get(one.name), _axis(one.name))
+        return found
 
 
-def _cut(array: npt.NDArray[np.float32], field: Field, axis: int) -> npt.NDArray[np.float32]:
-    """A field of an array whose axis runs over the tokens of a whole window, row by row, several entries a token."""
-    before, after = array.shape[:axis], array.shape[axis + 1 :]
-    each = array.shape[axis] // (GRID * GRID)
-    grid = array.reshape(*before, GRID, GRID, each, *after)
-    rows, cols = slice(field.row, field.row + field.rows), slice(field.col, field.col + field.cols)
-    part = grid[(*(slice(None) for _ in before), rows, cols)]
-    return np.ascontiguousarray(part).reshape(*before, field.rows * field.cols * each, *after)
+def _axis(name: str) -> int:
+    """Which axis of an array runs over the tokens."""
+    return -1 if name == "keys" else -2
 
 
 class PreparedCache:
-    """Keeps what was made of the latest embeddings, 22 MiB each, and of each the last field.
+    """Keeps what was made of the latest embeddings, 22 MiB each, and of each the inputs of the last look.
 
     Each is made once, also for many who ask at once.
     """
@@ -89,13 +83,15 @@ class PreparedCache:
         with (entry := self._entry(embedding)).lock:
             entry.made = entry.made or self._make(embedding)
 
-    def inputs(self, embedding: Embedding, field: Field = WHOLE) -> dict[str, npt.NDArray[np.float32]]:
-        """The decoder's inputs for a field of this very embedding; the field that was last asked for stays cut."""
+    def inputs(self, embedding: Embedding, look: Look) -> Inputs:
+        """The decoder's inputs for a look at this very embedding, as `Prepared.inputs`; the last ones are kept."""
         with (entry := self._entry(embedding)).lock:
             entry.made = entry.made or self._make(embedding)
-            if entry.cut is None or entry.cut[0] != field:
-                entry.cut = field, entry.made.inputs(field)
-            return entry.cut[1]
+            if entry.taken is None or entry.taken[0] != look:
+                if look.far not in entry.squares:
+                    entry.squares[look.far] = entry.made.squares(look.far)
+                entry.taken = look, entry.made.inputs(look, entry.squares[look.far])
+            return entry.taken[1]
 
     def _entry(self, embedding: Embedding) -> "_Entry":
         with self._lock:
@@ -110,4 +106,5 @@ class _Entry:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.made: Prepared | None = None
-        self.cut: tuple[Field, dict[str, npt.NDArray[np.float32]]] | None = None
+        self.squares: dict[int, dict[str, Floats]] = {}
+        self.taken: tuple[Look, Inputs] | None = None

@@ -11,6 +11,7 @@ from ml.models.installed import CandidateRule
 MAX_POINTS = 100
 STABILITY_DELTA = 0.05  # sam2.1_hiera_*.yaml: dynamic_multimask_stability_delta
 STABILITY_THRESHOLD = 0.98  # sam2.1_hiera_*.yaml: dynamic_multimask_stability_thresh
+STABILITY_OFFSET = 1.0  # sam2: automatic_mask_generator.py, stability_score_offset
 PADDING, BACKGROUND, FOREGROUND, BOX_LOW, BOX_HIGH = -1.0, 0.0, 1.0, 2.0, 3.0
 
 
@@ -78,7 +79,16 @@ def rank_candidates(
 
 def is_stable(logits: npt.NDArray[np.float32]) -> bool:
     """Whether the single mask hardly depends on the threshold, and so stands for several points."""
-    return _stability(logits) >= STABILITY_THRESHOLD
+    return stability(logits, STABILITY_DELTA) >= STABILITY_THRESHOLD
+
+
+def stability(logits: npt.NDArray[np.float32], offset: float = STABILITY_OFFSET) -> float:
+    """Area above +offset over area above -offset, 1 where nothing is above: SAM's stability score.
+
+    `sam2`: mask_decoder.py, `_get_stability_scores`, and utils/amg.py, `calculate_stability_score`.
+    """
+    union = np.count_nonzero(logits > -offset)
+    return np.count_nonzero(logits > offset) / union if union else 1.0
 
 
 def _has_inside(box: tuple[float, float, float, float]) -> bool:
@@ -89,9 +99,3 @@ def _has_inside(box: tuple[float, float, float, float]) -> bool:
 def _specific(prompts: PromptSet) -> bool:
     """Whether the prompts leave little room for several meanings: a box, or more than one point."""
     return prompts.box is not None or len(prompts.points) > 1
-
-
-def _stability(logits: npt.NDArray[np.float32]) -> float:
-    """Area above +delta over area above -delta (sam2: mask_decoder.py, `_get_stability_scores`)."""
-    union = int((logits > -STABILITY_DELTA).sum())
-    return int((logits > STABILITY_DELTA).sum()) / union if union else 1.0

@@ -15,6 +15,7 @@ from ml.models.installed import INPUT_SIZE, MANIFEST, CandidateRule
 from ml.models.registry import MEAN, STD
 
 LICENCE = "Apache-2.0"
+FAST_DECODER = ("prepare", "mask", "decoder")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def write_folder(
     folder.mkdir(parents=True, exist_ok=True)
     steps: list[tuple[str, Callable[[], None]]] = [
         ("encoder", lambda: export_encoder(model, folder / "encoder.onnx")),
-        ("decoder", lambda: export_decoder(model, folder / "prepare.onnx", folder / "decoder.onnx")),
+        ("decoder", lambda: export_decoder(model, *(folder / f"{part}.onnx" for part in FAST_DECODER))),
         ("weights", lambda: save_weights(model, folder / "weights.safetensors", half=half)),
     ]
     if eight_bits:

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from ml.export.graphs import ImageEncoder, PlainDecoder
 from ml.export.memory import Recall, Remember
-from ml.export.reassociated import Decoder, Prepare
+from ml.export.reassociated import Decoder, MaskPrompt, Prepare
 from ml.models.sessions import (
     DECODER_OUTPUTS,
     ENCODER_INPUTS,
     FEATURES,
+    MASK_FEATURES,
+    MASK_INPUTS,
     MASK_TOKENS,
     MEMORY_ATTENTION_INPUTS,
     MEMORY_ATTENTION_OUTPUTS,
@@ -29,6 +31,7 @@ from ml.models.sessions import (
 
 OPSET = 20  # the first with Gelu; the older exporter's graphs run 15 to 20 % faster than the newer one's
 OUTPUTS: Shapes = {**DECODER_OUTPUTS, "low_res_masks": (None, 4, None, None), **MASK_TOKENS}
+TOKENS = 64 * 64  # of a whole window
 TWO = 2  # prompt sets in the example; with one, a count could be taken for a constant
 
 
@@ -37,14 +40,17 @@ def export_encoder(model: Any, path: Path) -> None:
     write(ImageEncoder(model), path, [torch.zeros(1, 3, 1024, 1024)], ENCODER_INPUTS, FEATURES)
 
 
-def export_decoder(model: Any, prepare: Path, decoder: Path) -> None:
-    """The fast decoder's two files: what is made once an image, and what is made for every prompt set."""
+def export_decoder(model: Any, prepare: Path, mask: Path, decoder: Path) -> None:
+    """The fast decoder's three files: what is made once an image, once a mask prompt, and for every prompt set."""
     origin = torch.zeros(2)
     features = _features()
     write(Prepare(model), prepare, [*features, origin], PREPARE_INPUTS, PREPARED)
+    points, labels, masks, has = _prompts()
+    write(MaskPrompt(model), mask, [masks], MASK_INPUTS, MASK_FEATURES)
     with torch.inference_mode():
-        prepared = Prepare(model)(*features, origin)
-    write(Decoder(model), decoder, [*prepared, *_prompts()], PREPARED_DECODER_INPUTS, OUTPUTS)
+        prepared, drawn = Prepare(model)(*features, origin), MaskPrompt(model)(masks)
+    look = [torch.ones(TOKENS), torch.arange(TOKENS).reshape(64, 64)]
+    write(Decoder(model), decoder, [*prepared, *look, points, labels, drawn, has], PREPARED_DECODER_INPUTS, OUTPUTS)
 
 
 def export_plain_decoder(model: Any, path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ml.decode import Field, OnnxDecoder
+from ml.decode import Field, Look, OnnxDecoder
 from ml.embeddings import Embedding
 from ml.embeddings.features import SHAPES
 from ml.encode.onnx_encoder import OnnxEncoder, prepare
@@ -79,8 +79,8 @@ def compare_fields(found: Parity, model: Any, decoder: OnnxDecoder, features: Em
     for cut in (Field(), *FIELDS):
         points = rng.uniform(0, FRAME, (3, 4, 2)).astype(np.float32)
         labels = np.array([[1, -2, -2, -2], [2, 3, 0, -2], [1, 0, 1, 1]], np.float32)
-        mask = np.clip(rng.normal(0, 8, (3, 1, 4 * cut.rows, 4 * cut.cols)), -32, 32).astype(np.float32)
-        answers = decoder.answer(features, points, labels, mask, cut)
+        mask = np.clip(rng.normal(0, 8, (3, 1, 256, 256)), -32, 32).astype(np.float32)
+        answers = decoder.answer(features, points, labels, mask, Look(cut))
         for row in range(3):
             there = labels[row] > -2
             asked = {"points": points[row : row + 1, there], "labels": labels[row : row + 1, there], "mask": mask[row]}
@@ -191,7 +191,9 @@ def _base(
     """Masks, predicted IoU and object score of one prompt set over a field, from SAM2Base's own modules."""
     prompt_encoder = model.sam_prompt_encoder
     sparse, dense = prompt_encoder(
-        points=(torch.from_numpy(points), torch.from_numpy(labels)), boxes=None, masks=torch.from_numpy(mask)[None]
+        points=(torch.from_numpy(points), torch.from_numpy(labels)),
+        boxes=None,
+        masks=_cut(torch.from_numpy(mask)[None], cut, 4),
     )
     maps = [torch.from_numpy(getattr(features, name)) for name in SHAPES]
     embed, fine, middle = (_cut(one, cut, scale) for one, scale in zip(maps, (1, 4, 2), strict=True))

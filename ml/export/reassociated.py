@@ -3,8 +3,12 @@
 Three things make the difference. The projections of image tokens are taken into the few prompt tokens (a product of
 4096 x 256 x 8T in place of one of 4096 x 256 x 128 for each of key, value and query). What the first layer makes of
 the image alone is made once an image (`Prepare`); the mask prompt is added to it afterwards, since the last
-convolution of its branch is linear. The upscaling runs channel-last as matrix products, and only the four masks are
-brought back into rows and columns.
+convolution of its branch is linear. The upscaling runs channel-last as matrix products, of those tokens alone whose
+masks are wanted (each token's 4 x 4 cells depend on no other token's), and only the four masks are brought back into
+rows and columns. A mask prompt's branch is run only where there is one (`MaskPrompt`).
+
+An image token may stand for several (`counts`): in attention it then weighs as much as that many of its like, which is
+exact where they are alike.
 
 T is 6 output tokens, N points and the one padding point that SAM2ImagePredictor always adds. 8 heads of 16.
 """
@@ -51,6 +55,19 @@ class Prepare(nn.Module):
         return image, places, keys, values, queries, fine.reshape(1, -1, 32), middle.reshape(1, -1, 64)
 
 
+class MaskPrompt(nn.Module):
+    """The mask prompt's branch up to its last convolution."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(*list(model.sam_prompt_encoder.mask_downscaling)[:6])
+
+    def forward(self, mask_input: Tensor) -> Tensor:
+        """Logits (B, 1, 4h, 4w) to (B, hw, 16), token by token."""
+        found: Tensor = self.branch(mask_input).flatten(2).transpose(1, 2)
+        return found
+
+
 class Decoder(nn.Module):
     """B prompt sets over what `Prepare` made of one image or field."""
 
@@ -60,7 +77,6 @@ class Decoder(nn.Module):
         transformer = decoder.transformer
         self.first, self.second = transformer.layers
         self.final, self.final_norm = transformer.final_attn_token_to_image, transformer.norm_final_attn
-        self.mask_branch = nn.Sequential(*list(prompts.mask_downscaling)[:6])
         self.weigh = decoder.output_hypernetworks_mlps
         self.score, self.present = decoder.iou_prediction_head, decoder.pred_obj_score_head
         output = [decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight]
@@ -113,17 +129,21 @@ class Decoder(nn.Module):
             )
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Masks (B, 4, 4h, 4w), IoU (B, 4), object score (B, 1) and mask tokens (B, 4, 256).
+        """Masks (B, 4, 4r, 4c), IoU (B, 4), object score (B, 1) and mask tokens (B, 4, 256).
 
-        The inputs are the seven of `Prepare`, then the prompts as `PlainDecoder` takes them. Label -2 is a point that
-        is not there, so that sets of different lengths go into one batch.
+        The inputs are the seven of `Prepare` of n tokens; `counts` (n,), how many each stands for; `shown` (r, c), the
+        numbers of the tokens whose masks are wanted, which `fine` and `middle` are of; points and labels as
+        `PlainDecoder` takes them; `mask_features` (B, n, 16) of `MaskPrompt`, or (B, 1, 16) where no set has a mask;
+        `has_mask_input` (B,). Label -2 is a point that is not there, so that sets of different lengths go into one
+        batch.
         """
-        image, places, keys, values, queries, fine, middle, *prompts = inputs
-        point_coords, point_labels, mask_input, has_mask_input = prompts
+        image, places, keys, values, queries, fine, middle, counts, shown, *prompts = inputs
+        point_coords, point_labels, mask_features, has_mask_input = prompts
+        weight = torch.log(counts)
         tokens, hidden = self._tokens(point_coords, point_labels)
         many, count = tokens.shape[0], tokens.shape[1]
         has = has_mask_input.reshape(-1, 1, 1)
-        drawn = self.mask_branch(mask_input).flatten(2).transpose(1, 2) * has  # (B, hw, 16)
+        drawn = mask_features * has
 
         def with_mask(name: str) -> Tensor:
             bias, none = getattr(self, f"{name}_bias"), getattr(self, f"{name}_none")
@@ -136,7 +156,7 @@ class Decoder(nn.Module):
 
         asked = self.first.norm1(_attend(self.first.self_attn, tokens, tokens, tokens, hidden))
         attention = self.first.cross_attn_token_to_image
-        weights = torch.softmax(_heads(attention.q_proj(asked + tokens)) * SCALE @ key, -1)
+        weights = torch.softmax(_heads(attention.q_proj(asked + tokens)) * SCALE @ key + weight, -1)
         asked = self.first.norm2(asked + attention.out_proj(_joined(weights @ value)))
         asked = self.first.norm3(asked + self.first.mlp(asked))
         told = query @ _heads(self._key_of("first", asked + tokens)).transpose(2, 3) * SCALE + hidden
@@ -146,21 +166,22 @@ class Decoder(nn.Module):
         placed = picture + places
         both = asked + tokens
         asked = self.second.norm1(asked + _attend(self.second.self_attn, both, both, asked, hidden))
-        looked = self._look("second", self.second.cross_attn_token_to_image, asked + tokens, placed, picture)
+        looked = self._look("second", asked + tokens, placed, picture, weight)
         asked = self.second.norm2(asked + looked)
         asked = self.second.norm3(asked + self.second.mlp(asked))
         told = torch.softmax(self._seen(placed, asked + tokens, hidden), -1).reshape(many, -1, HEADS * count)
         picture = self.second.norm4(picture + self._tell("second", told, asked))
 
         placed = picture + places
-        asked = self.final_norm(asked + self._look("final", self.final, asked + tokens, placed, picture))
+        asked = self.final_norm(asked + self._look("final", asked + tokens, placed, picture, weight))
 
+        picture = picture.index_select(1, shown.reshape(-1))
         upscaled = (picture @ self.widen).reshape(many, -1, 64) + self.widen_bias + middle
         normed = nn.functional.layer_norm(upscaled, (64,), self.norm.weight, self.norm.bias, self.norm.eps)
         upscaled = (nn.functional.gelu(normed) @ self.refine).reshape(many, -1, 32) + self.refine_bias + fine
         mask_tokens = asked[:, 2:OUTPUT_TOKENS]
         weigh = torch.stack([self.weigh[i](mask_tokens[:, i]) for i in range(4)], 2)  # (B, 32, 4)
-        rows, cols = mask_input.shape[2] // 4, mask_input.shape[3] // 4
+        rows, cols = shown.shape
         masks = (nn.functional.gelu(upscaled) @ weigh).reshape(many, rows, cols, 2, 2, 2, 2, 4)
         masks = masks.permute(0, 7, 1, 3, 5, 2, 4, 6).reshape(many, 4, 4 * rows, 4 * cols)
         return masks, self.score(asked[:, 1]), self.present(asked[:, 0]), mask_tokens
@@ -179,11 +200,12 @@ class Decoder(nn.Module):
         absent = (labels < ABSENT).to(turned.dtype) * HIDDEN
         return tokens, torch.cat([torch.zeros_like(tokens[:, :OUTPUT_TOKENS, 0]), absent], 1)[:, None, None]
 
-    def _look(self, name: str, attention: Any, asked: Tensor, placed: Tensor, picture: Tensor) -> Tensor:
+    def _look(self, name: str, asked: Tensor, placed: Tensor, picture: Tensor, weight: Tensor) -> Tensor:
         """Tokens attend to the image; the key's bias drops out of the softmax."""
+        attention = self.final if name == "final" else self.second.cross_attn_token_to_image
         many, count = asked.shape[0], asked.shape[1]
         query = (_heads(attention.q_proj(asked)) * SCALE) @ getattr(self, f"{name}_key")
-        weights = torch.softmax(query.reshape(many, HEADS * count, WIDTH) @ placed.transpose(1, 2), -1)
+        weights = torch.softmax(query.reshape(many, HEADS * count, WIDTH) @ placed.transpose(1, 2) + weight, -1)
         seen = (weights @ picture).reshape(many, HEADS, count, WIDTH)
         return attention.out_proj(_joined(seen @ getattr(self, f"{name}_value") + getattr(self, f"{name}_value_bias")))
 

@@ -52,7 +52,8 @@ class InstalledModel:
     """One model on the disk, its files checked against the manifest's hashes.
 
     `sha256` stands for all that an answer depends on: the files and the normalisation. `mean` and `std` are for RGB
-    in 0..1. With `prepare`, the decoder takes what that file makes of the features once an image. `weights`
+    in 0..1. With `prepare`, the decoder takes what that file makes of the features once an image, and what `mask` makes
+    of a mask prompt. `weights`
     (safetensors) and the two memory files are checked when they are opened, not before. So is `decoder_int8`, which
     answers in the decoder's stead where `precision` says so.
 
@@ -64,6 +65,8 @@ class InstalledModel:
     `fields` are the sides in tokens of the parts of a window
     that may be decoded alone, rising, the whole window's last; the manifest's part `decode` names what was measured
     to agree with the whole window in full precision (`ml.quality.agreement`), and for previews to agree well enough.
+    Around a part the window is looked at in squares of `far` x `far` tokens, `hover_far` for previews; 0 is not at all.
+    A part's mask is kept only where its stability score is at least `stability`; previews do not ask for it.
     """
 
     name: str
@@ -76,6 +79,7 @@ class InstalledModel:
     candidate_rule: CandidateRule
     mask_feedback: bool
     prepare: ModelFile | None = None
+    mask: ModelFile | None = None
     weights: ModelFile | None = None
     memory_encoder: ModelFile | None = None
     memory_attention: ModelFile | None = None
@@ -85,7 +89,10 @@ class InstalledModel:
     quick_tolerance: float = 0.0
     fields: tuple[int, ...] = (WHOLE_SIDE,)
     precision: str = FP32
+    far: int = 0
+    stability: float = 0.0
     hover_fields: tuple[int, ...] = (WHOLE_SIDE,)
+    hover_far: int = 0
 
     @property
     def own_embeddings(self) -> bool:
@@ -158,7 +165,7 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
     try:
         said = _read(manifest)
         encoder, decoder = (_checked(folder, said["files"][part]) for part in ("encoder", "decoder"))
-        prepare = _checked(folder, said["files"]["prepare"]) if "prepare" in said["files"] else None
+        prepare, mask = _fast_parts(folder, said["files"])
         others: dict[str, Any] = {
             part: _named(folder, said["files"][part]) for part in OTHER_FILES if part in said["files"]
         }
@@ -166,7 +173,7 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
         mean, std = _three(said["mean"]), _three(said["std"])
         if size != INPUT_SIZE or min(std) <= 0:
             raise ValueError(f"input_size is {INPUT_SIZE} and std is above 0")
-        depends_on = [encoder.sha256, decoder.sha256, mean, std, *([prepare.sha256] if prepare else [])]
+        depends_on = [encoder.sha256, decoder.sha256, mean, std, *(one.sha256 for one in (prepare, mask) if one)]
         quick, tolerance = _quick(folder, said)
         depends_on += [quick.sha256] if quick and tolerance > SAME_RMS else []
         return InstalledModel(
@@ -180,6 +187,7 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
             candidate_rule=CandidateRule(said["candidate_rule"]),
             mask_feedback=bool(said["mask_feedback"]),
             prepare=prepare,
+            mask=mask,
             architecture=str(said.get("architecture", "")),
             encoder_quick=quick,
             quick_tolerance=tolerance,
@@ -192,6 +200,17 @@ def _load(manifest: Path, stamp: tuple[Any, ...]) -> InstalledModel | ModelError
         return ModelError(f"{manifest.name} of {folder.name} does not say {error}. Install it again.")
     except (AttributeError, OSError, TypeError, ValueError) as error:
         return ModelError(f"{manifest.name} of {folder.name} is not right: {error}. Install it again.")
+
+
+def _fast_parts(folder: Path, files: dict[str, Any]) -> tuple[ModelFile | None, ModelFile | None]:
+    """What the fast decoder takes beside its own file; neither of a decoder in one file."""
+    if "prepare" not in files:
+        return None, None
+    if "mask" not in files:
+        raise ModelError(
+            f"{folder.name} was exported by an older Edgewise. Run: python -m ml models export {folder.name}"
+        )
+    return _checked(folder, files["prepare"]), _checked(folder, files["mask"])
 
 
 def _quick(folder: Path, said: dict[str, Any]) -> tuple[ModelFile | None, float]:
@@ -215,16 +234,26 @@ def _quick(folder: Path, said: dict[str, Any]) -> tuple[ModelFile | None, float]
 
 
 def _decoding(said: dict[str, Any], prepared: bool, has_int8: bool) -> dict[str, Any]:
-    """The fields and the precision that a manifest allows; whole windows in full precision where it says nothing."""
+    """What a manifest allows of decoding in parts; whole windows in full precision where it says nothing."""
     whole = [WHOLE_SIDE]
     fields = _fields(said.get("fields", whole))
     hover = _fields(said.get("hover_fields", fields))
     precision = said.get("precision", FP32)
     if precision not in (FP32, INT8) or (precision == INT8 and not has_int8):
         raise ValueError(f"precision is {FP32}, or {INT8} beside a file decoder_int8")
+    stability, far, hover_far = float(said.get("stability", 0)), said.get("far", 0), said.get("hover_far", 0)
+    if not 0 <= stability <= 1 or not {far, hover_far} <= {0, 2, 4}:
+        raise ValueError("stability is between 0 and 1; far and hover_far are 0, 2 or 4")
     if not prepared:
         fields = hover = tuple(whole)
-    return {"fields": fields, "hover_fields": hover, "precision": precision}
+    return {
+        "fields": fields,
+        "far": far,
+        "stability": stability,
+        "hover_fields": hover,
+        "hover_far": hover_far,
+        "precision": precision,
+    }
 
 
 def _fields(said: Any) -> tuple[int, ...]:

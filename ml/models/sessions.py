@@ -66,8 +66,21 @@ MEMORY_ATTENTION_INPUTS: Shapes = {
     "pointer_times": (None,),
 }
 MEMORY_ATTENTION_OUTPUTS: Shapes = {"conditioned": (1, 256, 64, 64)}
-WHOLE_NUMBERS = {"memory_times"}  # int64; all else is float32
-PREPARED_DECODER_INPUTS: Shapes = {**PREPARED, **PROMPTS}  # of a decoder that takes what `prepare` made
+WHOLE_NUMBERS = {"memory_times", "shown"}  # int64; all else is float32
+MASK_INPUTS: Shapes = {"mask_input": (None, 1, None, None)}
+MASK_FEATURES: Shapes = {"mask_features": (None, None, 16)}
+LOOK: Shapes = {  # how many tokens of the window each one stands for; which are drawn, in rows and columns
+    "counts": (None,),
+    "shown": (None, None),
+}
+PREPARED_DECODER_INPUTS: Shapes = {  # of a decoder that takes what `prepare` made
+    **PREPARED,
+    **LOOK,
+    "point_coords": PROMPTS["point_coords"],
+    "point_labels": PROMPTS["point_labels"],
+    **MASK_FEATURES,
+    "has_mask_input": PROMPTS["has_mask_input"],
+}
 
 
 def open_session(

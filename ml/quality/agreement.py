@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.decode import SIDES, WHOLE, Asked, OnnxDecoder, PromptSet, Seen, decode_nearby
-from ml.decode.prepared import GRID
+from ml.decode import ALL, SIDES, WHOLE, Asked, OnnxDecoder, Parts, PromptSet, Seen, decode_nearby
+from ml.decode.look import GRID
 from ml.embeddings.features import Embedding
 from ml.encode import Encoder
 from ml.models.installed import FP32, INT8, MANIFEST, InstalledModel
@@ -32,19 +32,29 @@ Clicks = tuple[tuple[tuple[float, float], int], ...]
 
 @dataclass(frozen=True)
 class Way:
-    """One way to decode: the fields' sides in tokens, and the precision."""
+    """One way to decode: the fields' sides in tokens, the squares around them, a mask's stability, the precision."""
 
     fields: tuple[int, ...]
+    far: int = 0
+    stability: float = 0.0
     precision: str = FP32
+
+    @property
+    def parts(self) -> Parts:
+        """What is asked of the decoder; of the reference, all."""
+        return ALL if self.fields == REFERENCE.fields else Parts(self.fields, self.far, self.stability)
 
 
 REFERENCE = Way((GRID,))
-WAYS = tuple(Way(SIDES[first:]) for first in range(len(SIDES) - 1))  # the more is saved, the earlier
+LOOKS = tuple((SIDES[first:], far) for first in range(len(SIDES) - 1) for far in (4, 2))
+STABILITIES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # the more is saved, the earlier
+PREVIEWS = tuple(Way(SIDES[first:]) for first in range(len(SIDES) - 1))  # with nothing around; not for clicks
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How one way agrees with the reference, over all prompts. `cpu_ms` and `reference_cpu_ms` are medians.
+    """How one way agrees with the reference, over all prompts. `cpu_ms` and `reference_cpu_ms` are means: of a way that
+    asks again where a mask is not stable, the median says little.
 
     `iou` and `iou_p5` are of first candidates, over the whole window. `clicks_more` is the mean of the clicks needed
     beyond the reference's, and `clicks_less_certain` the lower bound of its 95 % interval. `by_size` has the mean IoU
@@ -72,11 +82,13 @@ class Agreement:
     def line(self) -> str:
         """For people to read."""
         sizes = ", ".join(f"{size} px {value:.3f}" for size, value in self.by_size.items())
+        way = self.way
         return (
-            f"  {'agrees' if self.holds else 'differs':<8} fields {'/'.join(map(str, self.way.fields)):<9} "
-            f"{self.way.precision}  IoU {self.iou:.3f} (p5 {self.iou_p5:.3f}), {self.clicks_more:+.2f} clicks, "
-            f"{self.cpu_ms:.1f} ms beside {self.reference_cpu_ms:.1f}, grown {self.grown} of {self.prompts}\n"
-            f"           by size: {sizes}"
+            f"  {'agrees' if self.holds else 'differs':<8} fields {'/'.join(map(str, way.fields)):<9} "
+            f"around {way.far}  stable {way.stability:.2f}  {way.precision}\n"
+            f"           IoU {self.iou:.3f} (p5 {self.iou_p5:.3f}), "
+            f"{self.clicks_more:+.2f} clicks, {self.cpu_ms:.1f} ms beside {self.reference_cpu_ms:.1f}, "
+            f"grown {self.grown} of {self.prompts}\n           by size: {sizes}"
         )
 
 
@@ -86,7 +98,8 @@ def agreements(
     pictures: Iterable[Picture],
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Agreement]:
-    """Each way, the most saving first, until one agrees; then that one in eight bits, where the model has such a file.
+    """What previews may be; each look, the most saving first, until it agrees; then the best of those in eight bits,
+    where the model has such a file.
 
     A model without a file `prepare` has no other way than the reference. Nothing is measured without objects.
     """
@@ -105,27 +118,36 @@ def agreements(
 
     if not reference:
         return []
-    best = next((way for way in WAYS if measure(way).holds), REFERENCE)
+    for way in PREVIEWS:
+        measure(way)
+    for fields, far in LOOKS:
+        for stability in STABILITIES:
+            if measure(Way(fields, far, stability)).holds:
+                break
     if model.decoder_int8 is not None:
+        best = choice(found)
         if best == REFERENCE:
             measure(REFERENCE)
-        measure(Way(best.fields, INT8))
+        measure(replace(best, precision=INT8))
     return found
 
 
 def choice(found: Sequence[Agreement]) -> Way:
     """The way to decode by what was measured; the reference where nothing else agrees, or pays."""
-    full = next((one for one in found if one.way.precision == FP32 and one.holds), None)
+    holding = [one for one in found if one.way.precision == FP32 and one.holds and one.cpu_ms <= one.reference_cpu_ms]
+    full = min(holding, key=lambda one: one.cpu_ms, default=None)
     eight = next((one for one in found if one.way.precision == INT8 and one.holds), None)
     if eight is not None and full is not None and eight.cpu_ms <= LEAST_GAIN * full.cpu_ms:
         return eight.way
     return REFERENCE if full is None else full.way
 
 
-def hover_fields(found: Sequence[Agreement], chosen: Way) -> tuple[int, ...]:
-    """The most saving fields whose masks are good enough to preview, in the precision of clicks."""
-    good = [one.way.fields for one in found if one.way.precision == chosen.precision and one.iou >= LEAST_HOVER_IOU]
-    return max([*good, chosen.fields], key=len)
+def hover_way(found: Sequence[Agreement], chosen: Way) -> Way:
+    """The most saving way whose masks are good enough to preview as they come, in the precision of clicks."""
+    asked = [one for one in found if one.way.precision == FP32 and one.way.stability == 0]
+    good = [one for one in asked if one.iou >= LEAST_HOVER_IOU]
+    best = min(good, key=lambda one: one.cpu_ms, default=None)
+    return replace(chosen, stability=0.0) if best is None else replace(best.way, precision=chosen.precision)
 
 
 def record(folder: Path, found: Sequence[Agreement], pictures: str) -> Way:
@@ -134,8 +156,9 @@ def record(folder: Path, found: Sequence[Agreement], pictures: str) -> Way:
     path = folder / MANIFEST
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     measured = [{**_rounded(asdict(one)), "holds": one.holds} for one in found]
-    hover = hover_fields(found, chosen)
-    manifest["decode"] = {**asdict(chosen), "hover_fields": hover, "measured_on": pictures, "measured": measured}
+    hover = hover_way(found, chosen)
+    previews = {"hover_fields": hover.fields, "hover_far": hover.far}
+    manifest["decode"] = {**asdict(chosen), **previews, "measured_on": pictures, "measured": measured}
     unused = manifest["files"].pop("decoder_int8", None) if chosen.precision == FP32 else None
     aside = path.with_suffix(".making")
     aside.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
@@ -187,7 +210,7 @@ class _Asker:
 
     def ask(self, prompts: PromptSet, last: Seen | None) -> Seen:
         began = time.process_time()
-        found = decode_nearby(self.decoder, self.embedding, Asked(prompts, last, sides=self.way.fields))
+        found = decode_nearby(self.decoder, self.embedding, Asked(prompts, last, parts=self.way.parts))
         spent = (time.process_time() - began) * 1000
         seen = Seen(found.candidates[0].logits, found.field)
         self.taken.append((seen_mask(seen.over(WHOLE), self.truth.shape), spent, found.field.cols, found.grown))
@@ -235,8 +258,8 @@ def _agreement(way: Way, tried: Sequence[_Object], reference: Sequence[_Object])
         clicks_less_certain=float(more.mean() - CERTAIN * more.std(ddof=1) / np.sqrt(len(more)))
         if len(more) > 1
         else 0,
-        cpu_ms=float(np.median([ms for ours in tried for ms in ours.cpu_ms])),
-        reference_cpu_ms=float(np.median([ms for base in reference for ms in base.cpu_ms])),
+        cpu_ms=float(np.mean([ms for ours in tried for ms in ours.cpu_ms])),
+        reference_cpu_ms=float(np.mean([ms for base in reference for ms in base.cpu_ms])),
         grown=sum(ours.grown for ours in tried),
         sides={str(side): sides.count(side) for side in sorted(set(sides))},
         by_size=by_size,

@@ -11,7 +11,19 @@ import numpy.typing as npt
 from PIL import Image
 from rasterio.features import rasterize
 
-from ml.decode import WHOLE, Asked, Candidate, Decoded, OnnxDecoder, PromptSet, Seen, decode_nearby
+from ml.decode import (
+    ALL,
+    WHOLE,
+    Asked,
+    Candidate,
+    Decoded,
+    OnnxDecoder,
+    Parts,
+    PromptSet,
+    Seen,
+    decode_nearby,
+    parts_of,
+)
 from ml.embeddings import Embedding
 from ml.encode import OnnxEncoder
 from ml.models import load_model
@@ -68,13 +80,14 @@ def measure(grounds: Sequence[Ground]) -> tuple[list[Row], list[str]]:
             "iou_to_predict_p5": percentile([one.shown for one in same], 0.05),
             "iou_to_predict_all_candidates": statistics.mean(one.all for one in same),
             "outline_iou_to_predict_mean": statistics.mean(one.outline for one in same),
-            "fields": "/".join(map(str, model.fields)), "precision": model.precision,
+            "fields": "/".join(map(str, model.fields)), "far": model.far, "stability": model.stability,
+            "precision": model.precision,
             **stages.told(),
         }),
         _row("hover.rate_ratio", HOVER_GOAL, hover, inputs, hover_gate, {
             "objects_below_half": len(small),
             "iou_to_full_p5": percentile([one.hover for one in small], 0.05) if small else 0.0,
-            "fields": "/".join(map(str, model.hover_fields)), "precision": model.precision,
+            "fields": "/".join(map(str, model.hover_fields)), "far": model.hover_far, "precision": model.precision,
             "hovers_per_core_second": 1000 / statistics.mean(hover.ours_cpu),
             **hovers.told(),
         }),
@@ -132,14 +145,14 @@ class _Scene:
         return cls(ground, encoder.encode(ground.pixels), predictor)
 
 
-def _decode(decoder: OnnxDecoder, scene: _Scene, click: Numbers, sides: Sequence[int]) -> Decoded:
-    return decode_nearby(decoder, scene.embedding, Asked(PromptSet(click[None], np.array([1])), sides=sides))
+def _decode(decoder: OnnxDecoder, scene: _Scene, click: Numbers, parts: Parts) -> Decoded:
+    return decode_nearby(decoder, scene.embedding, Asked(PromptSet(click[None], np.array([1])), parts=parts))
 
 
 def _click(decoder: OnnxDecoder, scene: _Scene, click: Numbers, stages: _Stages) -> None:
     """What a click is to us: three masks, and the full outline of each."""
     began = time.process_time()
-    decoded = _decode(decoder, scene, click, decoder.model.fields)
+    decoded = _decode(decoder, scene, click, parts_of(decoder.model))
     _note(stages, decoded, began)
     for candidate in decoded.candidates:
         began = time.process_time()
@@ -150,7 +163,7 @@ def _click(decoder: OnnxDecoder, scene: _Scene, click: Numbers, stages: _Stages)
 def _hover(decoder: OnnxDecoder, scene: _Scene, click: Numbers, stages: _Stages) -> None:
     """What a hover is to us: the best mask and its coarse outline, as the product draws it."""
     began = time.process_time()
-    decoded = _decode(decoder, scene, click, decoder.model.hover_fields)
+    decoded = _decode(decoder, scene, click, parts_of(decoder.model, hover=True))
     _note(stages, decoded, began)
     began = time.process_time()
     part = decoded.field.of(Window(0, 0))
@@ -192,12 +205,12 @@ class _Same:
 
 def _agreement(decoder: OnnxDecoder, scene: _Scene, click: Numbers) -> _Same:
     theirs = np.concatenate([_predict(scene, click, several=False), _predict(scene, click)])
-    decoded = _decode(decoder, scene, click, decoder.model.fields)
+    decoded = _decode(decoder, scene, click, parts_of(decoder.model))
     masks = [iou(_mask(one, decoded), theirs[one.index]) for one in decoded.candidates]
     shape = _outline(decoded.candidates[0], decoded, click)
     drawn = np.zeros((SIDE, SIDE), np.uint8) if shape is None else rasterize([shape], (SIDE, SIDE))
-    hover = _decode(decoder, scene, click, decoder.model.hover_fields)
-    full = _decode(decoder, scene, click, (WHOLE.cols,))
+    hover = _decode(decoder, scene, click, parts_of(decoder.model, hover=True))
+    full = _decode(decoder, scene, click, ALL)
     whole = _mask(full.candidates[0], full)
     extent = Seen(full.candidates[0].logits).extent() or (0.0, 0.0, 0.0, 0.0)
     return _Same(

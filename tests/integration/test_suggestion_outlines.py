@@ -106,29 +106,29 @@ def test_another_candidate_of_the_same_prompts_is_drawn_without_decoding_again(
 ) -> None:
     prompts = Prompts(((*scene.roofs[0], 1),))
     first = suggest(scene.raster, prompts)
-    other = first.candidates[1]["index"]
+    other, once = first.candidates[1]["index"], len(decodes)
 
     again = suggest(scene.raster, prompts, first.memory, wanted=other)
 
-    assert decodes == [64]
+    assert len(decodes) == once > 0
     assert [one["index"] for one in again.candidates] == [one["index"] for one in first.candidates]
     assert (again.chosen, again.candidates[1]["digits"]) == (1, first.candidates[0]["digits"])
     assert again.memory is not None
     assert again.memory.seen.logits is first.memory.decoded.of(other).logits  # type: ignore[union-attr]
 
     suggest(scene.raster, Prompts(((*scene.roofs[1], 1),)), first.memory, wanted=other)
-    assert decodes == [64, 64], "other prompts are decoded"
+    assert len(decodes) > once, "other prompts are decoded"
 
 
 def test_the_same_prompts_by_another_recipe_are_drawn_again_without_decoding(scene: Scene, decodes: list[int]) -> None:
     prompts = Prompts(((*scene.roofs[0], 1),))
     first = suggest(scene.raster, prompts)
-    index = first.candidates[0]["index"]
+    index, once = first.candidates[0]["index"], len(decodes)
 
     coarse = suggest(scene.raster, replace(prompts, recipe=Recipe(tolerance_m=50)), first.memory, wanted=index)
     back = suggest(scene.raster, replace(prompts, recipe=Recipe()), coarse.memory, wanted=index)
 
-    assert decodes == [64]
+    assert len(decodes) == once > 0
     assert len(coarse.candidates[0]["rings"][0][0]) < len(first.candidates[0]["rings"][0][0])
     assert back.candidates == first.candidates
 
@@ -141,7 +141,8 @@ def test_a_hover_has_one_coarse_candidate_and_is_not_remembered(scene: Scene) ->
     assert shown["index"] == click.candidates[0]["index"]
     assert shown["digits"] == click.candidates[0]["digits"] - 1
     assert hover.memory is None
-    assert hover.field == {"side": engine.default_model().hover_fields[0], "grown": 0}
+    assert hover.field is not None
+    assert hover.field["side"] in engine.default_model().hover_fields
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
@@ -151,7 +152,8 @@ def test_a_suggestion_that_nobody_waits_for_stops_before_its_next_stage(
     looks = iter(range(99))
     with pytest.raises(StoppedError):
         suggest(scene.raster, Prompts(((*scene.roofs[0], 1),)), stop=lambda: next(looks) >= after)
-    assert len(decodes) == (0 if after < 2 else 1), "before the features are prepared, before the decode, outlines"
+    least, most = ((0, 0), (0, 0), (1, 1), (1, 2))[after]  # more of the window may be looked at, if anybody waits
+    assert least <= len(decodes) <= most, "before the features are prepared, before the decode, outlines"
 
 
 def test_candidates_that_are_not_shown_are_only_hinted_at_where_the_answer_would_get_too_long(

@@ -1,5 +1,6 @@
 """The rule that says which part of a window is decoded, and when more of it is."""
 
+import dataclasses
 from typing import Any, cast
 
 import numpy as np
@@ -7,18 +8,24 @@ import numpy.typing as npt
 import pytest
 
 from ml.decode import (
+    ALL,
+    SIDES,
     WHOLE,
     Asked,
     Candidate,
     Decoded,
     Field,
+    Look,
     OnnxDecoder,
+    Parts,
     PromptSet,
     Seen,
     StoppedError,
     decode_nearby,
     first_field,
     grown,
+    parts_of,
+    stability,
 )
 
 Logits = npt.NDArray[np.float32]
@@ -100,10 +107,20 @@ def test_a_cut_mask_is_asked_for_in_the_next_larger_field_about_the_mask_and_the
     small = Field(24, 24, 16, 16)
     cut = Seen(mask(small, (540, 640), (480, 540)), small)
 
-    assert grown(cut, points((560, 512))) == Field(20, 16, 32, 32)
-    assert grown(cut, points((560, 512)), (16, 64)) == WHOLE
-    assert grown(Seen(mask(small, (480, 540), (480, 540)), small), points((512, 512))) is None
-    assert grown(Seen(mask(WHOLE, (0, 1024), (0, 1024))), points((512, 512))) is None
+    assert grown(cut, points((560, 512)), Parts(SIDES)) == Field(20, 16, 32, 32)
+    assert grown(cut, points((560, 512)), Parts((16, 64))) == WHOLE
+    assert grown(Seen(mask(small, (480, 540), (480, 540)), small), points((512, 512)), Parts(SIDES)) is None
+    assert grown(Seen(mask(WHOLE, (0, 1024), (0, 1024))), points((512, 512)), Parts(SIDES)) is None
+
+
+def test_a_mask_that_is_not_stable_is_asked_for_in_the_whole_window() -> None:
+    small, at = Field(24, 24, 16, 16), points((512, 512))
+    shaky = Seen(mask(small, (480, 540), (480, 540)), small)
+    shaky.logits[20:24, 20:40] = 0.5  # above 0, not above 1
+
+    assert stability(shaky.logits) == pytest.approx(225 / 305)
+    assert grown(shaky, at, Parts(SIDES, stability=0.7)) is None
+    assert grown(shaky, at, Parts(SIDES, stability=0.75)) == WHOLE
 
 
 def test_logits_laid_over_another_field_keep_what_is_known_and_are_no_mask_elsewhere() -> None:
@@ -124,18 +141,20 @@ class Painter:
 
     def __init__(self, x: tuple[float, float], y: tuple[float, float], feedback: bool = True) -> None:
         self.x, self.y = x, y
-        self.model: Any = type("Model", (), {"fields": (16, 32, 64), "mask_feedback": feedback})
-        self.fields: list[Field] = []
+        parts = {"fields": (16, 32, 64), "far": 2, "stability": 0.0, "hover_fields": (32, 64), "hover_far": 4}
+        self.model: Any = type("Model", (), {**parts, "mask_feedback": feedback, "prepare": "a file"})
+        self.looks: list[Look] = []
         self.fed: list[Logits | None] = []
         self.prepared = 0
 
     def prepare(self, embedding: Any) -> None:
         self.prepared += 1
 
-    def decode(self, embedding: Any, prompts: PromptSet, previous: Logits | None, field: Field) -> Decoded:
+    def decode(self, embedding: Any, prompts: PromptSet, previous: Logits | None, look: Look) -> Decoded:
         """The rectangle first, then nothing much."""
-        self.fields.append(field)
+        self.looks.append(look)
         self.fed.append(previous)
+        field = look.drawn
         small = mask(field, (508, 516), (508, 516))
         return Decoded((Candidate(small, 0.9, 2), Candidate(mask(field, self.x, self.y), 0.5, 3)), 1.0, field)
 
@@ -150,7 +169,7 @@ def test_the_field_grows_until_the_wanted_candidate_is_whole() -> None:
 
     found = ask(painter, Asked(points((512, 512)), wanted=3))
 
-    assert [field.cols for field in painter.fields] == [16, 32, 64]
+    assert painter.looks == [Look(Field(24, 24, 16, 16), 2), Look(Field(16, 16, 32, 32), 2), Look(WHOLE)]
     assert (found.field, found.grown) == (WHOLE, 2)
     assert found.of(3).logits.shape == (256, 256)
 
@@ -164,22 +183,68 @@ def test_a_candidate_that_is_not_wanted_may_be_cut() -> None:
     assert [found.is_cut(2), found.is_cut(3)] == [False, True]
 
 
-def test_sides_that_are_asked_for_go_before_the_models_own() -> None:
+def test_parts_that_are_asked_for_go_before_the_models_own() -> None:
     painter = Painter((500, 520), (500, 520))
-    assert ask(painter, Asked(points((512, 512)), sides=(64,))).field == WHOLE
+    assert ask(painter, Asked(points((512, 512)), parts=ALL)).field == WHOLE
+    assert painter.looks == [Look()]
+
+
+def test_of_a_whole_window_only_what_lies_around_the_prompts_is_drawn_and_all_of_it_for_a_mask_that_is_cut() -> None:
+    whole = Asked(points((512, 512)), parts=Parts())
+    painter = Painter((500, 520), (500, 520))
+    found = ask(painter, whole)
+    assert painter.looks == [Look(WHOLE, 0, Field(16, 16, 32, 32))]
+    assert (found.field, found.grown, found.of(3).logits.shape) == (Field(16, 16, 32, 32), 0, (128, 128))
+
+    painter = Painter((300, 900), (500, 560))
+    found = ask(painter, dataclasses.replace(whole, wanted=3))
+    assert [look.drawn for look in painter.looks] == [Field(16, 16, 32, 32), WHOLE]
+    assert (found.field, found.grown) == (WHOLE, 1)
+
+
+def test_what_is_drawn_of_a_whole_window_follows_the_last_mask() -> None:
+    painter = Painter((400, 420), (500, 520))
+    small = Field(20, 24, 16, 16)
+    last = Seen(mask(small, (400, 440), (480, 540)), small)
+    ask(painter, Asked(points((410, 512)), last=last, wanted=3, parts=Parts()))
+    assert painter.looks == [Look(WHOLE, 0, Field(20, 24, 16, 16))]
+
+
+def test_an_unstable_mask_is_looked_at_in_the_whole_window_and_drawn_where_it_is() -> None:
+    painter = Painter((480, 540), (480, 540))
+    decode = painter.decode
+
+    def shaky(*asked: Any) -> Decoded:
+        found = decode(*asked)
+        found.of(3).logits[found.of(3).logits > 0] = 0.5
+        return found
+
+    painter.decode = shaky  # type: ignore[method-assign]
+    found = ask(painter, Asked(points((512, 512)), wanted=3, parts=Parts((32, 64), 2, 0.5)))
+    near = Field(16, 16, 32, 32)
+    assert painter.looks == [Look(near, 2), Look(WHOLE, 2, Field(24, 24, 16, 16))]
+    assert (found.field, found.grown) == (Field(24, 24, 16, 16), 1)
+
+
+def test_a_decoder_in_one_file_is_asked_for_all_and_previews_ask_for_less_than_clicks() -> None:
+    model = Painter((0, 4), (0, 4)).model
+    assert parts_of(model) == Parts((16, 32, 64), 2, 0.0)
+    assert parts_of(model, hover=True) == Parts((32, 64), 4, 0.0)
+    model.prepare = None
+    assert parts_of(model) == parts_of(model, hover=True) == ALL
 
 
 @pytest.mark.parametrize("feedback", [True, False])
-def test_the_last_mask_is_fed_back_over_each_field_where_the_model_bears_it(feedback: bool) -> None:
+def test_the_last_mask_is_fed_back_over_the_window_where_the_model_bears_it(feedback: bool) -> None:
     painter = Painter((400, 700), (500, 560), feedback)
     small = Field(24, 24, 16, 16)
     last = Seen(mask(small, (480, 540), (480, 540)), small)
 
     ask(painter, Asked(points((512, 512)), last=last, wanted=3))
 
-    assert [field.cols for field in painter.fields] == [16, 32]
+    assert [look.near.cols for look in painter.looks] == [16, 32]
     fed = [None if one is None else one.shape for one in painter.fed]
-    assert fed == ([(64, 64), (128, 128)] if feedback else [None, None])
+    assert fed == ([(256, 256)] * 2 if feedback else [None, None])
 
 
 @pytest.mark.parametrize(("after", "prepared", "decodes"), [(0, 0, 0), (1, 1, 0), (2, 1, 1), (3, 1, 2)])
@@ -189,4 +254,4 @@ def test_what_nobody_waits_for_stops_before_its_next_step(after: int, prepared: 
     with pytest.raises(StoppedError):
         ask(painter, Asked(points((512, 512)), wanted=3), stop=lambda: next(looks) >= after)
 
-    assert (painter.prepared, len(painter.fields)) == (prepared, decodes)
+    assert (painter.prepared, len(painter.looks)) == (prepared, decodes)

@@ -125,6 +125,19 @@ def test_fields_and_precision_are_those_that_the_manifest_has_measured(tmp_path:
     assert (told.fields, told.hover_fields) == ((16, 32, 64), (16, 32, 64))
     other = load_model(with_prepare(tmp_path / "other", decode={"fields": [64], "hover_fields": [32, 64]}))
     assert (other.fields, other.hover_fields) == ((64,), (32, 64))
+    assert (other.far, other.stability, other.hover_far) == (0, 0.0, 0)
+    decode = {"fields": [16, 64], "far": 2, "stability": 0.7, "hover_far": 4}
+    around = load_model(with_prepare(tmp_path / "around", decode=decode))
+    assert (around.far, around.stability, around.hover_far) == (2, 0.7, 4)
+
+
+def test_a_decoder_of_an_older_export_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    folder = with_prepare(tmp_path / "old")
+    files = json.loads((folder / "model.json").read_text())["files"]
+    del files["mask"]
+    install(folder, files=files)
+    with pytest.raises(ModelError, match=r"older Edgewise\. Run: python -m ml models export old"):
+        load_model(folder)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +145,7 @@ def test_fields_and_precision_are_those_that_the_manifest_has_measured(tmp_path:
     [
         {"fields": []}, {"fields": [16, 32]}, {"fields": [32, 16, 64]}, {"fields": [16, 16, 64]}, {"fields": [1, 64]},
         {"fields": ["x", 64]}, {"fields": 64}, {"precision": "int4"}, {"precision": "int8"}, [], 7,
-        {"hover_fields": [16]},
+        {"hover_fields": [16]}, {"far": 3}, {"hover_far": 8}, {"stability": 1.5}, {"stability": "x"}, {"far": [2]},
     ],
 )  # fmt: skip
 def test_fields_or_a_precision_that_cannot_be_are_refused(tmp_path: Path, decode: Any) -> None:
@@ -141,11 +154,12 @@ def test_fields_or_a_precision_that_cannot_be_are_refused(tmp_path: Path, decode
 
 
 def with_prepare(folder: Path, **changes: Any) -> Path:
-    """A model whose decoder has two files."""
+    """A model whose decoder has three files."""
     install(folder)
-    (folder / "prepare.onnx").write_bytes((folder / "decoder.onnx").read_bytes())
     files = json.loads((folder / "model.json").read_text())["files"]
-    files["prepare"] = {**files["decoder"], "path": "prepare.onnx"}
+    for part in ("prepare", "mask"):
+        (folder / f"{part}.onnx").write_bytes((folder / "decoder.onnx").read_bytes())
+        files[part] = {**files["decoder"], "path": f"{part}.onnx"}
     return install(folder, files=files, **changes)
 
 

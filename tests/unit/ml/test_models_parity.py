@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml.decode import Field, OnnxDecoder
+from ml.decode import Field, Look, OnnxDecoder
 from ml.embeddings import Embedding
 from ml.models import InstalledModel
 from ml.models.registry import PUBLISHED, Published
@@ -133,8 +133,8 @@ def test_a_field_is_decoded_at_its_own_place(tiny: InstalledModel, features: Emb
         )
     )
 
-    here = decoder.answer(tiled, points, labels, field=Field(0, 0, 16, 16))
-    there = decoder.answer(tiled, points, labels, field=Field(32, 16, 16, 16))
+    here = decoder.answer(tiled, points, labels, look=Look(Field(0, 0, 16, 16)))
+    there = decoder.answer(tiled, points, labels, look=Look(Field(32, 16, 16, 16)))
 
     assert here.masks.shape == (1, 4, 64, 64)
     assert np.abs(here.masks - there.masks).max() > 0.01 * here.masks.std()
@@ -159,7 +159,7 @@ def test_the_plain_decoder_answers_as_the_fast_one_and_whole_windows_only(
     path = tmp_path / "plain.onnx"
     export_plain_decoder(load_installed(tiny), path)
     file = ModelFile(path, hashlib.sha256(path.read_bytes()).hexdigest())
-    plain = OnnxDecoder(replace(tiny, decoder=file, prepare=None))
+    plain = OnnxDecoder(replace(tiny, decoder=file, prepare=None, mask=None))
     points = np.array([[[300, 300], [500, 200]], [[10, 40], [900, 800]]], np.float32)
     labels = np.array([[1, 0], [2, 3]], np.float32)
 
@@ -167,7 +167,7 @@ def test_the_plain_decoder_answers_as_the_fast_one_and_whole_windows_only(
 
     assert np.abs(ours.masks - theirs.masks).max() < BOUND * theirs.masks.std()
     with pytest.raises(ValueError, match="whole windows only"):
-        plain.answer(features, points, labels, field=Field(0, 0, 16, 16))
+        plain.answer(features, points, labels, look=Look(Field(0, 0, 16, 16)))
 
 
 @pytest.mark.parametrize("published", PUBLISHED[:2], ids=lambda one: one.name)  # the larger two take long to build
