@@ -207,9 +207,7 @@ def _fast_parts(folder: Path, files: dict[str, Any]) -> tuple[ModelFile | None, 
     if "prepare" not in files:
         return None, None
     if "mask" not in files:
-        raise ModelError(
-            f"{folder.name} was exported by an older Edgewise. Run: python -m ml models export {folder.name}"
-        )
+        raise ModelError(f"{folder.name} was exported by an older Edgewise. Install it again.")
     return _checked(folder, files["prepare"]), _checked(folder, files["mask"])
 
 

@@ -136,7 +136,7 @@ def test_a_decoder_of_an_older_export_is_refused_with_what_to_do(tmp_path: Path)
     files = json.loads((folder / "model.json").read_text())["files"]
     del files["mask"]
     install(folder, files=files)
-    with pytest.raises(ModelError, match=r"older Edgewise\. Run: python -m ml models export old"):
+    with pytest.raises(ModelError, match=r"older Edgewise\. Install it again"):
         load_model(folder)
 
 
