@@ -310,15 +310,6 @@ def test_a_tolerance_that_cannot_be_is_refused(world: World, tolerance: Any) -> 
     assert world.field.shared_border_m == 5.0
 
 
-def test_only_classes_of_polygons_share_borders(world: World) -> None:
-    address = f"/api/projects/{world.project.id}/classes/{world.road.id}"
-
-    answer = client_of(world.owner).patch(address, {"shared_border_m": 2})
-
-    assert answer.status_code == 422
-    assert answer.json()["error"]["details"]["fields"]["shared_border_m"]
-
-
 def test_too_many_neighbours_are_refused_by_number(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.annotations.borders.MOST_NEIGHBOURS", 1)
     draw(world, rectangle(0, 0, 100, 100))
