@@ -75,7 +75,7 @@ export const projects = {
     },
     kindHelp: {
       plain: "Follows the edge of the object with few vertices.",
-      building: "Straight walls with square corners where the object nearly has them.",
+      building: "Straight walls with square corners where the object nearly has them, turned as its neighbours are.",
       field: "Few, long sides; shares borders with its neighbours, without gaps or overlaps.",
       water: "Soft shores, without specks and small islands.",
       forest: "Rounded crowns; small gaps are filled, small parts dropped.",
