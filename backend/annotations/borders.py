@@ -19,8 +19,8 @@ from backend.annotations.policies import require_may_edit
 from backend.core.errors import Forbidden, Invalid, TooLarge
 from backend.projects.models import LabelClass, Member
 from backend.projects.policies import not_found
+from ml.vectorize.coverage import fitted
 from ml.vectorize.junctions import joined
-from ml.vectorize.neighbours import fitted, with_nodes
 
 MOST_NEIGHBOURS = 200
 METRES_PER_DEGREE = 111_320.0  # of latitude
@@ -84,18 +84,23 @@ def _fitted(
     shape: BaseGeometry, neighbours: Sequence[BaseGeometry], reach: float, scale: Floats
 ) -> tuple[BaseGeometry, list[BaseGeometry]]:
     """A polygon that borders on its neighbours, and those, with vertices where the borders meet; lon/lat."""
-    found = fitted(_scaled(shape, scale), [_scaled(one, scale) for one in neighbours], reach)
-    if found is None:
+    found = fitted(_scaled(shape, scale), [_scaled(one, scale) for one in neighbours], gap=reach)
+    if found.shape is None:
         raise Invalid(
             "Other shapes of this class cover all of this one. Change them first, or choose another class.",
             code="annotation.covered",
         )
-    placed = _rounded(_scaled(found, 1 / scale))
+    placed = _rounded(found.shape, scale)
     if placed is None:
         raise Invalid(
             "This does not fit between its neighbours. Draw it a little differently.", code="annotation.does_not_fit"
         )
-    return placed, [with_nodes(one, placed, ON_BORDER) for one in neighbours]
+    after = list(neighbours)
+    for i, changed in found.neighbours.items():
+        noded = _as_kept(changed, scale)
+        if noded.is_valid:
+            after[i] = noded
+    return placed, after
 
 
 def _joined(
@@ -104,14 +109,12 @@ def _joined(
     """A line, or several, with the ends on the neighbours, and those, with vertices where it meets them; lon/lat."""
     parts, owners = shapely.get_parts(neighbours, return_index=True)
     found = joined(shapely.get_parts(_scaled(line, scale)), [_scaled(part, scale) for part in parts], reach)
-    placed = _lines([_rounded_line(one, scale) for one in found.lines])
+    placed = _lines([_as_kept(one, scale) for one in found.lines])
     if not placed.is_valid:
         raise Invalid(
             "This is too short to join its neighbours. Draw it a little longer.", code="annotation.does_not_fit"
         )
-    parts = [
-        _rounded_line(found.neighbours[i], scale) if i in found.neighbours else part for i, part in enumerate(parts)
-    ]
+    parts = [_as_kept(found.neighbours[i], scale) if i in found.neighbours else part for i, part in enumerate(parts)]
     after = list(neighbours)
     for owner, own in groupby(range(len(parts)), key=lambda i: int(owners[i])):
         numbers = list(own)
@@ -179,20 +182,20 @@ def _scaled(geometry: BaseGeometry, scale: Floats) -> BaseGeometry:
     return shapely.transform(geometry, lambda lonlat: lonlat * scale)
 
 
-def _rounded(geometry: BaseGeometry) -> BaseGeometry | None:
-    """With as many decimals as are kept; vertices taken from neighbours become exactly theirs again."""
-    rounded = shapely.transform(geometry, lambda lonlat: np.round(lonlat, DECIMALS))
+def _rounded(metres: BaseGeometry, scale: Floats) -> BaseGeometry | None:
+    """Polygons in lon/lat again, valid with as many decimals as are kept; None where they cannot be."""
+    rounded = _as_kept(metres, scale)
     if rounded.is_valid and not rounded.is_empty:
         return rounded
-    mended = shapely.set_precision(geometry, 10.0**-DECIMALS)
+    mended = shapely.set_precision(_scaled(metres, 1 / scale), 10.0**-DECIMALS)
     parts = [part for part in shapely.get_parts(mended) if part.geom_type == "Polygon"]
     rounded = shapely.transform(shapely.multipolygons(parts), lambda lonlat: np.round(lonlat, DECIMALS))
     return rounded if parts and rounded.is_valid else None
 
 
-def _rounded_line(line: BaseGeometry, scale: Floats) -> BaseGeometry:
-    """In lon/lat again, with as many decimals as are kept."""
-    return shapely.transform(line, lambda metres: np.round(metres / scale, DECIMALS))
+def _as_kept(metres: BaseGeometry, scale: Floats) -> BaseGeometry:
+    """In lon/lat again, with as many decimals as are kept; a neighbour's vertices become exactly theirs again."""
+    return shapely.transform(metres, lambda places: np.round(places / scale, DECIMALS))
 
 
 def _geometry(annotation: Annotation) -> BaseGeometry:

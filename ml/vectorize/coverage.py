@@ -10,7 +10,7 @@ import shapely
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from ml.vectorize.borders import noded, simplified_alike
+from ml.vectorize.borders import noded, put_back, simplified_alike, straightened
 from ml.vectorize.simplify import polygons_only
 
 GRID = (
@@ -46,11 +46,12 @@ def fitted(
     """A new shape that neither overlaps its neighbours nor leaves a gap or sliver narrower than `gap` beside them.
 
     Neighbours win: what overlaps them is cut off the new shape, and gaps between it and them become its own; what is
-    left of it alongside them and narrower than `gap` goes. Their outlines stay where they are, since they were drawn,
-    simplified and perhaps reviewed before; they only get a vertex wherever the new border ends on theirs, so that
-    both have the same. With a `tolerance` the borders that both share are simplified once for both (Douglas-Peucker),
-    for neighbours that were not simplified yet. With `fixed` no neighbour changes at all; then a border that ends on
-    a neighbour's side has a vertex there on the new shape's side only.
+    left of it alongside them and narrower than `gap` goes, as do corners on what has become a straight side. Their
+    outlines stay where they are, since they were drawn, simplified and perhaps reviewed before; they only get a vertex
+    wherever the new border ends on theirs, so that both have the same. With a `tolerance` the borders that both share
+    are simplified once for both (Douglas-Peucker), for neighbours that were not simplified yet. With `fixed` no
+    neighbour changes at all; then a border that ends on a neighbour's side has a vertex there on the new shape's side
+    only.
 
     Coordinates of equal scale along x and y (raster pixels, metres), `gap` and `tolerance` in the same unit. Shapes
     and neighbours are valid polygons or multipolygons; raises `CoverageError` for others. Neighbours that overlap
@@ -67,6 +68,7 @@ def fitted(
     whole = polygons_only(shapely.union_all([cut, *_gaps(cut, around, gap)], grid_size=GRID * gap))
     if whole is None:
         return Fitted(None, {}, float(shape.area), 0.0)
+    whole = straightened(put_back(whole, [shape, around], 2 * GRID * gap), shape, around, 2 * GRID * gap)
     beside = [neighbours[i] for i in near]
     new, *moved = noded(whole, beside, 2 * GRID * gap, fixed=fixed)
     if not fixed:

@@ -1,11 +1,14 @@
 """In a class that shares borders new shapes fit their neighbours: no overlaps, no gaps, and everything versioned."""
 
+import math
 from collections import Counter
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
+import shapely
 from django.db import connection
 
 from backend.annotations.models import Annotation, Revision
@@ -163,6 +166,21 @@ def test_a_class_without_the_option_stores_shapes_as_they_are(world: World) -> N
     draw(world, rectangle(0, 0, 100, 100))
 
     assert draw(world, rectangle(60, 0, 200, 100))["geometry"] == rectangle(60, 0, 200, 100)
+
+
+def test_what_is_stored_matches_vertex_by_vertex_though_it_was_rounded(world: World) -> None:
+    """Wavy fields, turned, one after another: the last one lies between the others."""
+    for x, y in ((0, 0), (97, 3), (2, 99), (104, 101), (50, 51)):
+        turns = np.linspace(0, 2 * math.pi, 40, endpoint=False)
+        ring = (x, y) + (58 + 2 * np.sin(7 * turns))[:, None] * np.column_stack([np.cos(turns), np.sin(turns)])
+        places = np.round(np.vstack([ring, ring[:1]]) * METRE, 9).tolist()
+        draw(world, {"type": "Polygon", "coordinates": [places]})
+
+    kept = [shapely.from_wkb(bytes(row.geometry.wkb)) for row in Annotation.objects.order_by("created_at")]
+
+    assert len(kept) == 5
+    assert shapely.coverage_is_valid(kept)
+    assert max(row.version for row in Annotation.objects.all()) > 1
 
 
 def test_the_same_said_again_is_answered_with_the_fitted_shape_and_nothing_is_done_twice(world: World) -> None:
