@@ -19,7 +19,7 @@ from backend.annotations.policies import require_may_edit
 from backend.core.errors import Forbidden, Invalid, TooLarge
 from backend.projects.models import LabelClass, Member
 from backend.projects.policies import not_found
-from ml.vectorize.coverage import fitted
+from ml.vectorize.coverage import CoverageError, fitted
 from ml.vectorize.junctions import joined
 
 MOST_NEIGHBOURS = 200
@@ -84,7 +84,13 @@ def _fitted(
     shape: BaseGeometry, neighbours: Sequence[BaseGeometry], reach: float, scale: Floats
 ) -> tuple[BaseGeometry, list[BaseGeometry]]:
     """A polygon that borders on its neighbours, and those, with vertices where the borders meet; lon/lat."""
-    found = fitted(_scaled(shape, scale), [_scaled(one, scale) for one in neighbours], gap=reach)
+    try:
+        found = fitted(_scaled(shape, scale), [_scaled(one, scale) for one in neighbours], gap=reach)
+    except CoverageError as error:
+        raise Invalid(
+            "A shape of this class beside this one crosses itself. Draw that one anew first.",
+            code="annotation.does_not_fit",
+        ) from error
     if found.shape is None:
         raise Invalid(
             "Other shapes of this class cover all of this one. Change them first, or choose another class.",

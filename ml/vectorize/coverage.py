@@ -62,7 +62,7 @@ def fitted(
     if not near:
         return Fitted(shape, {}, 0.0, 0.0)
     around = shapely.union_all([neighbours[i] for i in near])
-    cut = _without_slivers(shapely.difference(shape, around, grid_size=GRID * gap), around, gap)
+    cut = _without_slivers(shapely.difference(shape, around, grid_size=GRID * gap), around, gap, shape.area / 2)
     if cut is None:
         return Fitted(None, {}, float(shape.area), 0.0)
     whole = polygons_only(shapely.union_all([cut, *_gaps(cut, around, gap)], grid_size=GRID * gap))
@@ -116,11 +116,12 @@ def _refuse_unsound(shapes: Iterable[Shape]) -> None:
             raise CoverageError("Only valid polygons can share borders. Repair the shape first.")
 
 
-def _without_slivers(cut: BaseGeometry, around: BaseGeometry, gap: float) -> Shape | None:
+def _without_slivers(cut: BaseGeometry, around: BaseGeometry, gap: float, most: float) -> Shape | None:
     """What is left of a shape without the thin pieces and tails along its neighbours.
 
     Thin is what vanishes when the shape is opened (eroded by half a gap and grown again). A thin piece stays where it
-    does not lie along neighbours: it is a part of the object.
+    does not lie along neighbours: it is a part of the object. So is all of a shape that was as thin before: slivers
+    are at most an area of `most` where nothing else is left.
     """
     grid = GRID * gap
     body = shapely.buffer(cut, -gap / 2, join_style="mitre")
@@ -128,7 +129,8 @@ def _without_slivers(cut: BaseGeometry, around: BaseGeometry, gap: float) -> Sha
     thin = _pieces(shapely.difference(cut, opened, grid_size=grid))
     slivers = [piece for piece in thin if _along(piece, around, grid) > ALONG]
     left = shapely.difference(cut, shapely.union_all(slivers), grid_size=grid) if slivers else cut
-    return polygons_only(left)
+    found = polygons_only(left)
+    return polygons_only(cut) if found is None and cut.area > most else found
 
 
 def _gaps(shape: Shape, around: BaseGeometry, gap: float) -> Iterator[Polygon]:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import shapely
+from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection
 
 from backend.annotations.models import Annotation, Revision
@@ -146,6 +147,21 @@ def test_what_its_neighbours_cover_wholly_is_refused_and_nothing_is_stored(world
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "annotation.covered")
     assert Annotation.objects.count() == Revision.objects.count() == 1
     assert Event.objects.count() == events
+
+
+def test_beside_a_stored_shape_that_crosses_itself_one_is_told_so_and_nothing_is_stored(world: World) -> None:
+    """As none is taken in, but an older import may have left."""
+    first = draw(world, rectangle(0, 0, 100, 100))
+    crossed = GEOSGeometry("POLYGON((0 0, 0.001 0.001, 0.001 0, 0 0.001, 0 0))", srid=4326)
+    Annotation.objects.filter(id=first["id"]).update(geometry=crossed)
+    events = Event.objects.count()
+
+    answer = client_of(world.annotator).put(
+        f"/api/annotations/{uuid4()}", new_annotation(world, geometry=rectangle(103, 20, 160, 60))
+    )
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "annotation.does_not_fit")
+    assert (Annotation.objects.count(), Event.objects.count()) == (1, events)
 
 
 def test_other_classes_and_other_projects_are_no_neighbours(world: World) -> None:

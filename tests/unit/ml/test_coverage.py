@@ -118,6 +118,14 @@ def test_vertices_on_straight_sides_and_those_away_from_neighbours_stay_to_the_l
     assert (103.0, 0.0) not in corners(found.shape), "it lies on a straight side only since the gap was filled"
 
 
+def test_a_strip_that_is_narrower_than_the_gap_is_no_sliver() -> None:
+    beside, apart = (fitted(box(x, 0, 103, 100), [LEFT], gap=5).shape for x in (100, 101))
+
+    assert beside is not None and apart is not None
+    assert beside.equals(box(100, 0, 103, 100))
+    assert apart.equals(box(100, 0, 103, 100))
+
+
 def test_what_neighbours_cover_is_nothing() -> None:
     assert fitted(box(20, 20, 102, 60), [LEFT], gap=5).shape is None, "nor is a sliver at the rim anything"
     assert fitted(box(10, 10, 90, 90), [LEFT], gap=2).shape is None
