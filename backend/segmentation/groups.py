@@ -134,7 +134,6 @@ def _read(
         pixels = frame.pixel_geometry_from_lonlat(MultiPolygon(parts))
     except FrameError:  # at the rim of what the raster's CRS can say
         return ()
-    found = ((part, wall_directions(part, (pixel_m[0], pixel_m[1]))) for part in shapely.get_parts(pixels))
-    return tuple(
-        Neighbour(shapely.transform(part, lambda xy: xy * pixel_m), walls[0]) for part, walls in found if walls
-    )
+    ground = shapely.get_parts(shapely.transform(pixels, lambda xy: xy * pixel_m))
+    ground = [part for part in ground if part.area > 0]
+    return tuple(map(Neighbour, ground, wall_directions(MultiPolygon(ground), (1.0, 1.0))))
