@@ -8,6 +8,7 @@ from uuid import UUID
 
 import shapely
 from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 from shapely.geometry.base import BaseGeometry
 
@@ -15,6 +16,8 @@ from backend.accounts.models import User
 from backend.annotations.models import Annotation, Revision, Status
 from backend.core.clock import iso
 from backend.projects.policies import not_found
+
+MOST_CORNERS = 400  # of a shape whose walls others follow
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,26 @@ def counts_by_status(project_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
 def count_of_class(class_id: UUID) -> int:
     """How many annotations, deleted ones too, have this class."""
     return Annotation.objects.filter(label_class_id=class_id).count()
+
+
+def shapes_near(
+    project_id: UUID, class_id: UUID, bounds: tuple[float, float, float, float], most: int, but: UUID | None = None
+) -> list[BaseGeometry]:
+    """The shapes of a class within bounds (w, s, e, n) that are nearest to their middle, but for one annotation.
+
+    Found by the spatial index. Those of more than `MOST_CORNERS` vertices are left out: they cost much to read.
+    """
+    west, south, east, north = bounds
+    middle = ((west + east) / 2, (south + north) / 2)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ST_AsBinary(geometry) FROM annotations_annotation"
+            " WHERE project_id = %s AND label_class_id = %s AND deleted_at IS NULL AND id IS DISTINCT FROM %s"
+            " AND geometry && ST_MakeEnvelope(%s, %s, %s, %s, 4326) AND ST_NPoints(geometry) <= %s"
+            " ORDER BY geometry <-> ST_SetSRID(ST_MakePoint(%s, %s), 4326), id LIMIT %s",
+            [project_id, class_id, but, *bounds, MOST_CORNERS, *middle, most],
+        )
+        return [shapely.from_wkb(bytes(row[0])) for row in cursor.fetchall()]
 
 
 def stats(project_id: UUID) -> dict[str, Any]:

@@ -38,8 +38,8 @@ class Edit:
 def create(annotation_id: UUID, said: dict[str, Any], *, member: Member) -> tuple[Annotation, bool]:
     """Stores a new annotation; the same content under the same id again changes nothing (False).
 
-    In a class that shares borders the shape is fitted to its neighbours (`borders`). Raises `annotation.id_taken`,
-    `annotation.invalid_*`, `annotation.covered`, `class.not_found`, `raster.not_found`.
+    In a class that shares borders or joins lines the shape is fitted to its neighbours (`borders`). Raises
+    `annotation.id_taken`, `annotation.invalid_*`, `annotation.covered`, `class.not_found`, `raster.not_found`.
     """
     said_hash = hashlib.sha256(canonical({**said, "project": str(member.project_id)}).encode()).hexdigest()
     known = _said_before(annotation_id, said_hash, member)
@@ -93,7 +93,7 @@ def edit(annotation_id: UUID, guard: Edit, fields: dict[str, Any], *, member: Me
     """Changes geometry, class or attributes. Raises `annotation.conflict`, `annotation.invalid_*` and others.
 
     Required attributes are not asked of a draft, nor of work that lacked one before; they can be filled in one by one.
-    A new geometry, or one that comes into a class that shares borders, is fitted to its neighbours.
+    A new geometry, or one that comes into a class that shares borders or joins lines, is fitted to its neighbours.
     """
     annotation, done = _opened(annotation_id, guard, member)
     if done:
@@ -246,7 +246,7 @@ def _give_nodes(fit: Bordered | None, edit_id: UUID, member: Member) -> list[Ann
         )
         if changed:
             current = _current(neighbour.id, member)
-            _revise(current, edit_id, "updated", member, "Vertices where a neighbour's border meets this one")
+            _revise(current, edit_id, "updated", member, "Vertices where a neighbour meets this one")
             noded.append(current)
     return noded
 

@@ -184,6 +184,8 @@ class Hub:
                 self._sent[project_id] = seq
                 if kind.startswith(HEEDED_BY_CLICKS):
                     segmentation.forget_all()
+                elif kind.startswith("annotation."):
+                    segmentation.forget_shapes()
                 for peer in list(self._peers[project_id]):
                     peer.deliver(text)
                     _tell_of_membership(peer, kind, data)

@@ -15,10 +15,11 @@ from backend.core.errors import Conflict, Invalid
 from backend.outlines.masks import mask_of, prompts_of
 from backend.projects.models import LabelClass, Member
 from backend.rasters.selectors import raster_frame
+from backend.segmentation.groups import follows, walls_around
 from backend.segmentation.outlines import by_recipe
 from backend.segmentation.prompting import placed
 from ml.frames import RasterFrame
-from ml.vectorize import Outlined, Recipe
+from ml.vectorize import Direction, Outlined, Recipe
 
 LINE = LabelClass.GeometryType.LINE
 
@@ -38,8 +39,11 @@ def outlined_again(annotation: Annotation, recipe: Recipe, *, member: Member) ->
     found = mask_of(annotation)
     assert annotation.raster is not None
     frame = raster_frame(annotation.raster)
-    points = placed(frame, prompts_of(annotation)).positive
-    made = by_recipe(found.mask.logits, frame, found.mask.frame, points, recipe)
+    prompts = placed(frame, prompts_of(annotation))
+    group: list[Direction] = []
+    if follows(recipe):
+        group = walls_around(annotation.project_id, label_class.id, frame, prompts, but=annotation.id)
+    made = by_recipe(found.mask.logits, frame, found.mask.frame, prompts.positive, recipe, group=group)
     if made is None:
         raise Invalid("This recipe leaves nothing of the mask. Drop less.", code="recipe.leaves_nothing")
     if label_class.geometry_type == LINE and not made.lines:

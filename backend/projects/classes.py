@@ -56,8 +56,8 @@ def _locked(project_id: UUID, class_id: UUID) -> LabelClass:
 
 
 def _saved(label_class: LabelClass) -> LabelClass:
-    if label_class.geometry_type != LabelClass.GeometryType.POLYGON and label_class.shared_border_m is not None:
-        message = "Only classes of polygons share borders."
+    if label_class.geometry_type == LabelClass.GeometryType.POINT and label_class.shared_border_m is not None:
+        message = "Points have neither borders nor ends to join. Choose this for polygons or lines."
         raise Invalid(message, code="class.invalid", details={"fields": {"shared_border_m": [message]}})
     try:
         with transaction.atomic():

@@ -73,7 +73,7 @@ class LabelClass(models.Model):
     )
     geometry_type = models.CharField(max_length=8, choices=GeometryType.choices, default=GeometryType.POLYGON)
     recipe = models.JSONField(default=dict)  # of vectorisation, see `ml.vectorize.Recipe`
-    # metres up to which a gap to a neighbour of the class is closed; null: shapes know nothing of each other
+    # metres up to which a gap to a neighbour of the class is closed, or a line's end led to it; null: they stand alone
     shared_border_m = models.FloatField(null=True, blank=True)
     order = models.IntegerField(default=0)
     attributes = models.JSONField(default=list)

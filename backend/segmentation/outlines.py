@@ -1,6 +1,6 @@
 """From candidate masks to the outlines of an answer: the shown one whole, the others coarse."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from backend.segmentation.remembered import Remembered
 from ml.decode import Candidate, Decoded, StoppedError
 from ml.frames import RasterFrame, geodesic_area_m2
 from ml.spanning import Grown
-from ml.vectorize import Outlined, Placing, Recipe, coarse_polygon, hinted, outline
+from ml.vectorize import Direction, Outlined, Placing, Recipe, coarse_polygon, hinted, outline
 from ml.windows import Window
 
 TOKENS = 64  # of a window a side
@@ -44,14 +44,16 @@ def outlined(
     points: Pixels,
     *,
     recipe: Recipe | None = None,
+    group: Callable[[], Sequence[Direction]] = tuple,
     joined: Grown | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[dict[str, Any]]:
     """The candidates as the wire has them, in their order; those without an outline are left out.
 
     `points` (N, 2) are the positive prompts in the raster's pixels. With a `recipe`, the outline of `shown` is drawn by
-    it, with all its detail; `joined` is how far it goes beyond its window. The others are coarse; of those that would
-    take an answer past 2 KB only the largest part is hinted at. Raises `StoppedError` between two outlines.
+    it, with all its detail; `group` gives the walls that it may follow, `joined` is how far it goes beyond its window.
+    The others are coarse; of those that would take an answer past 2 KB only the largest part is hinted at. Raises
+    `StoppedError` between two outlines.
     """
     precise = digits_for(min(frame.pixel_size_m()))
     part = decoded.field.of(window)
@@ -63,7 +65,7 @@ def outlined(
             raise StoppedError
         if recipe is not None and candidate is shown:
             logits, place = (joined.logits, joined.frame) if joined else (candidate.logits, part)
-            made = by_recipe(logits, frame, place, points, recipe)
+            made = by_recipe(logits, frame, place, points, recipe, group=group())
             whole = None if made is None else _whole(made, frame, precise, recipe)
             if whole is not None:
                 found[candidate.index] = whole
@@ -125,11 +127,20 @@ def _polygons(shape: BaseGeometry, frame: RasterFrame, digits: int) -> dict[str,
 
 
 def by_recipe(
-    logits: npt.NDArray[np.float32], frame: RasterFrame, place: Window, points: Pixels, recipe: Recipe
+    logits: npt.NDArray[np.float32],
+    frame: RasterFrame,
+    place: Window,
+    points: Pixels,
+    recipe: Recipe,
+    *,
+    group: Sequence[Direction] = (),
 ) -> Outlined | None:
-    """What a recipe makes of logits (n, n) over a square of the raster, with no more vertices than an answer takes."""
+    """What a recipe makes of logits (n, n) over a square of the raster, with no more vertices than an answer takes.
+
+    `group` are the directions of the walls of neighbours, nearest first.
+    """
     placing = Placing.of_window(
         place, len(logits), width=frame.width, height=frame.height, pixel_m=frame.pixel_size_m()
     )
     most = None if recipe.tolerance_m is None else MOST_VERTICES
-    return outline(logits, placing, recipe, points, max_vertices=most)
+    return outline(logits, placing, recipe, points, max_vertices=most, group=group)

@@ -19,6 +19,7 @@ from backend.projects.selectors import model_name
 from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
 from backend.segmentation.following import Surroundings, followed
+from backend.segmentation.groups import asked_beside, follows, forget_shapes
 from backend.segmentation.outlines import TOKENS, draws_lines, outlined, recipe_for
 from backend.segmentation.prompting import Placed, Prompts, in_window, placed, view_in_window
 from backend.segmentation.remembered import Remembered, forget_all
@@ -29,7 +30,16 @@ from ml.spanning import Grown
 from ml.vectorize import Recipe
 from ml.windows import SIZE, Window, choose_window, held_by, size_for, stride_of
 
-__all__ = ["Memory", "NotEncodedError", "Prompts", "StoppedError", "Suggestion", "forget_all", "suggest"]
+__all__ = [
+    "Memory",
+    "NotEncodedError",
+    "Prompts",
+    "StoppedError",
+    "Suggestion",
+    "forget_all",
+    "forget_shapes",
+    "suggest",
+]
 
 Stop = Callable[[], bool]
 _ready_kept: Remembered[dict[str, set[Window]]] = Remembered()
@@ -128,6 +138,8 @@ def suggest(
     asked = placed(frame, prompts)
     model, window = _model_and_window(raster, own, asked, previous)
     embedding = _embedding(raster, model, window)
+    recipe = None if hover else recipe_for(raster, prompts)
+    group = asked_beside(raster, prompts.label_class, asked) if follows(recipe) else tuple
     decoding = time.perf_counter()
     same = previous is not None and (previous.window, previous.model) == (window, model.sha256)
     previous = previous if same else None
@@ -150,7 +162,6 @@ def suggest(
     tracing = time.perf_counter()
     seen = Seen(shown.logits, decoded.field)
     memory = Memory(window, model.sha256, seen, prompts, decoded, fed, shown.index, joined, raster.id)
-    recipe = None if hover else recipe_for(raster, prompts)
     candidates = outlined(
         decoded,
         shown,
@@ -158,6 +169,7 @@ def suggest(
         window,
         asked.positive,
         recipe=recipe,
+        group=group,
         joined=joined,
         stop=stop,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
 
 Shape: TypeAlias = Polygon | MultiPolygon
 Floats = npt.NDArray[np.float64]
@@ -93,6 +94,56 @@ def _with_vertices(ring: Floats, places: Floats, hair: float) -> Floats:
     edge, place = edge[order], place[order]
     once = np.r_[True, (np.diff(edge) != 0) | (np.hypot(*np.diff(place, axis=0).T) > hair)]
     return np.insert(ring, edge[once] + 1, place[once], axis=0)
+
+
+def put_back(shape: Shape, before: Sequence[BaseGeometry], hair: float) -> Shape:
+    """The shape with those of its vertices that a grid moved, by less than `hair`, on the very vertices from before."""
+    corners = shapely.get_coordinates(before)
+    tree = shapely.STRtree(shapely.points(corners))
+
+    def back(ring: Floats) -> Floats:
+        near, corner = tree.query_nearest(shapely.points(ring[:-1]), max_distance=hair, all_matches=False)
+        moved = ring[:-1].copy()
+        moved[near] = corners[corner]
+        moved = moved[(moved != np.roll(moved, 1, axis=0)).any(axis=1)]
+        return np.vstack([moved, moved[:1]])
+
+    return _changed(shape, back)
+
+
+def straightened(whole: Shape, shape: Shape, around: BaseGeometry, hair: float) -> Shape:
+    """The whole without corners on straight sides, nearer than `hair` to them, that cutting and filling left there.
+
+    Those that the shape had on straight sides before stay, and the corners of what is around it.
+    """
+    own = np.concatenate([ring[:-1][_straight(ring, hair)] for ring in _arrays(shape)])
+    known = np.concatenate([own, shapely.get_coordinates(around)]) @ [1, 1j]
+    return _changed(whole, lambda ring: _without_straight(ring, known, hair))
+
+
+def _without_straight(ring: Floats, known: npt.NDArray[np.complex128], hair: float) -> Floats:
+    """A closed ring without its corners on straight sides but for known ones; itself where it has none."""
+    while len(ring) > 4:
+        gone = _straight(ring, hair) & ~np.isin(ring[:-1] @ [1, 1j], known)
+        even = np.arange(len(gone)) % 2 == 0
+        gone &= even if (gone & even).any() else ~even  # of two in a row not both at once
+        gone[-1] &= not gone[0]
+        if not gone.any() or len(gone) - gone.sum() < 3:
+            break
+        open_ring = ring[:-1][~gone]
+        ring = np.vstack([open_ring, open_ring[:1]])
+    return ring
+
+
+def _straight(ring: Floats, hair: float) -> npt.NDArray[np.bool_]:
+    """Which corners of a closed ring lie between those on both sides of them, nearer than `hair` to their line."""
+    corners = ring[:-1]
+    before, after = np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0)
+    span, away = after - before, corners - before
+    length = np.hypot(*span.T)
+    along = (span * away).sum(axis=1)
+    off = np.abs(span[:, 0] * away[:, 1] - span[:, 1] * away[:, 0])
+    return np.asarray((off < hair * length) & (along >= 0) & (along <= length**2))
 
 
 def simplified_alike(shape: Shape, others: Sequence[Shape], tolerance: float) -> list[Shape]:

@@ -10,7 +10,7 @@ import shapely
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from ml.vectorize.borders import noded, simplified_alike
+from ml.vectorize.borders import noded, put_back, simplified_alike, straightened
 from ml.vectorize.simplify import polygons_only
 
 GRID = (
@@ -46,11 +46,12 @@ def fitted(
     """A new shape that neither overlaps its neighbours nor leaves a gap or sliver narrower than `gap` beside them.
 
     Neighbours win: what overlaps them is cut off the new shape, and gaps between it and them become its own; what is
-    left of it alongside them and narrower than `gap` goes. Their outlines stay where they are, since they were drawn,
-    simplified and perhaps reviewed before; they only get a vertex wherever the new border ends on theirs, so that
-    both have the same. With a `tolerance` the borders that both share are simplified once for both (Douglas-Peucker),
-    for neighbours that were not simplified yet. With `fixed` no neighbour changes at all; then a border that ends on
-    a neighbour's side has a vertex there on the new shape's side only.
+    left of it alongside them and narrower than `gap` goes, as do corners on what has become a straight side. Their
+    outlines stay where they are, since they were drawn, simplified and perhaps reviewed before; they only get a vertex
+    wherever the new border ends on theirs, so that both have the same. With a `tolerance` the borders that both share
+    are simplified once for both (Douglas-Peucker), for neighbours that were not simplified yet. With `fixed` no
+    neighbour changes at all; then a border that ends on a neighbour's side has a vertex there on the new shape's side
+    only.
 
     Coordinates of equal scale along x and y (raster pixels, metres), `gap` and `tolerance` in the same unit. Shapes
     and neighbours are valid polygons or multipolygons; raises `CoverageError` for others. Neighbours that overlap
@@ -61,12 +62,13 @@ def fitted(
     if not near:
         return Fitted(shape, {}, 0.0, 0.0)
     around = shapely.union_all([neighbours[i] for i in near])
-    cut = _without_slivers(shapely.difference(shape, around, grid_size=GRID * gap), around, gap)
+    cut = _without_slivers(shapely.difference(shape, around, grid_size=GRID * gap), around, gap, shape.area / 2)
     if cut is None:
         return Fitted(None, {}, float(shape.area), 0.0)
     whole = polygons_only(shapely.union_all([cut, *_gaps(cut, around, gap)], grid_size=GRID * gap))
     if whole is None:
         return Fitted(None, {}, float(shape.area), 0.0)
+    whole = straightened(put_back(whole, [shape, around], 2 * GRID * gap), shape, around, 2 * GRID * gap)
     beside = [neighbours[i] for i in near]
     new, *moved = noded(whole, beside, 2 * GRID * gap, fixed=fixed)
     if not fixed:
@@ -114,11 +116,12 @@ def _refuse_unsound(shapes: Iterable[Shape]) -> None:
             raise CoverageError("Only valid polygons can share borders. Repair the shape first.")
 
 
-def _without_slivers(cut: BaseGeometry, around: BaseGeometry, gap: float) -> Shape | None:
+def _without_slivers(cut: BaseGeometry, around: BaseGeometry, gap: float, most: float) -> Shape | None:
     """What is left of a shape without the thin pieces and tails along its neighbours.
 
     Thin is what vanishes when the shape is opened (eroded by half a gap and grown again). A thin piece stays where it
-    does not lie along neighbours: it is a part of the object.
+    does not lie along neighbours: it is a part of the object. So is all of a shape that was as thin before: slivers
+    are at most an area of `most` where nothing else is left.
     """
     grid = GRID * gap
     body = shapely.buffer(cut, -gap / 2, join_style="mitre")
@@ -126,7 +129,8 @@ def _without_slivers(cut: BaseGeometry, around: BaseGeometry, gap: float) -> Sha
     thin = _pieces(shapely.difference(cut, opened, grid_size=grid))
     slivers = [piece for piece in thin if _along(piece, around, grid) > ALONG]
     left = shapely.difference(cut, shapely.union_all(slivers), grid_size=grid) if slivers else cut
-    return polygons_only(left)
+    found = polygons_only(left)
+    return polygons_only(cut) if found is None and cut.area > most else found
 
 
 def _gaps(shape: Shape, around: BaseGeometry, gap: float) -> Iterator[Polygon]:

@@ -9,7 +9,10 @@ import shapely
 from shapely.geometry import LineString, Point
 from shapely.ops import substring
 
-HAIR = 1e-6  # in the coordinates' unit: nearer places are the same
+HAIR = 2e-4  # in the coordinates' unit: nearer places are the same; nine decimals of a degree are half of it in metres
+ON = 0.01  # of the tolerance: an end so near to a line lies on it already
+PULL = 0.25  # of the tolerance: a vertex so near is taken, and an end that is so near is moved instead of led on
+SHORT = 4.0  # tolerances: a shorter line does not become a loop
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,8 +29,9 @@ def joined(lines: Sequence[LineString], neighbours: Sequence[LineString], tolera
     """Lines whose ends meet the neighbours that are within the tolerance, in a vertex that both have.
 
     An end that runs past a neighbour by less than the tolerance is cut off there; one that stops short is led to the
-    neighbour's nearest end within the tolerance, else to the nearest place on it. Ends where the lines meet each other
-    are not moved. Unit of the coordinates throughout.
+    nearest end within the tolerance that lies on its nearest neighbour, else to the nearest place on that one. Vertices
+    within a quarter of the tolerance are taken instead of new ones. An end on a neighbour stays where it is, ends where
+    the lines meet each other are not moved, and no line shrinks to a place. Unit of the coordinates throughout.
     """
     ends = [place for line in lines for place in (line.coords[0], line.coords[-1])]
     there = [np.asarray(line.coords)[:, :2] for line in neighbours]
@@ -49,40 +53,82 @@ def joined(lines: Sequence[LineString], neighbours: Sequence[LineString], tolera
 
 def _end_joined(places: Floats, there: list[Floats], tolerance: float) -> Floats:
     """A line whose last place is on a neighbour where one is near; the neighbour gets a vertex there."""
-    line, end = LineString(places), Point(places[-1])
-    crossed = _overshoot(line, there, tolerance)
-    if crossed is not None:
-        at, number = crossed
-        kept = shapely.get_coordinates(substring(line, 0, at))
-        places, target = kept[:-1], kept[-1]
+    end = places[-1]
+    distances = shapely.distance([LineString(other) for other in there], Point(end))
+    number = int(np.argmin(distances))
+    on_it = distances[number] <= ON * tolerance
+    crossed = None if on_it else _overshoot(places, there, tolerance)
+    if on_it:
+        place = end if distances[number] <= HAIR else _place_on(there[number], end)
+        target = _vertex_near(there[number], place, ON * tolerance)
+        after = _ending(places[:-1], target)
+    elif crossed is not None:
+        number, kept = crossed
+        target = _vertex_near(there[number], kept[-1], PULL * tolerance)
+        after = _ending(kept[:-1], target)
+    elif distances[number] <= tolerance:
+        target = _target(end, there, number, tolerance)
+        after = _led(places, target, tolerance)
     else:
-        distances = [shapely.distance(LineString(other), end) for other in there]
-        number = int(np.argmin(distances))
-        if distances[number] > tolerance:
-            return places
-        other = there[number]
-        tips = other[[0, -1]]
-        far = np.hypot(*(tips - places[-1]).T)
-        on = shapely.get_coordinates(shapely.line_interpolate_point(LineString(other), LineString(other).project(end)))[
-            0
-        ]
-        target = tips[far.argmin()] if far.min() <= tolerance else on
-        places = places[:-1] if len(places) > 2 and np.hypot(*(places[-2] - target)) < tolerance else places
-    there[number] = _with_vertex(there[number], target)
-    if np.array_equal(places[-1], target):
         return places
-    return np.vstack([places, target])
+    line = LineString(after)
+    if line.length <= HAIR or (_apart(after[0], after[-1]) <= HAIR and line.length < SHORT * tolerance):
+        return places
+    there[number] = _with_vertex(there[number], target)
+    return after
 
 
-def _overshoot(line: LineString, there: list[Floats], tolerance: float) -> tuple[float, int] | None:
-    """How far along a line it crosses a neighbour within the tolerance of its end, and which one."""
-    tail = substring(line, max(0.0, line.length - tolerance), line.length)
+def _overshoot(places: Floats, there: list[Floats], tolerance: float) -> tuple[int, Floats] | None:
+    """Which neighbour a line crosses within the tolerance of its end, the last of several, and the line up to there."""
+    line = LineString(places)
+    begin = max(0.0, line.length - tolerance)
+    tail = substring(line, begin, line.length)
+    crossed: list[tuple[float, int]] = []
     for number, other in enumerate(there):
         met = shapely.get_coordinates(shapely.intersection(tail, LineString(other)))
-        along = [line.project(Point(place)) for place in met]
+        along = [begin + tail.project(Point(place)) for place in met]
         if along and min(along) > HAIR:
-            return min(along), number
-    return None
+            crossed.append((min(along), number))
+    if not crossed:
+        return None
+    at, number = max(crossed)
+    return number, shapely.get_coordinates(substring(line, 0, at))
+
+
+def _target(end: Floats, there: list[Floats], number: int, tolerance: float) -> Floats:
+    """Where on its nearest neighbour an end goes: to an end that lies there, to a vertex, else to the nearest place."""
+    tips = np.vstack([line[[0, -1]] for line in there])
+    tips = tips[shapely.dwithin(shapely.points(tips), LineString(there[number]), HAIR)]
+    far = np.hypot(*(tips - end).T)
+    if far.min() <= tolerance:
+        return np.asarray(tips[far.argmin()])
+    return _vertex_near(there[number], _place_on(there[number], end), PULL * tolerance)
+
+
+def _led(places: Floats, target: Floats, tolerance: float) -> Floats:
+    """A line that ends at a place within the tolerance of its end, without a hook there."""
+    before, end = places[-2], places[-1]
+    if len(places) > 2 and _apart(before, target) < tolerance:
+        return _ending(places[:-1], target)
+    back = float((end - before) @ (target - end)) < 0
+    moved = back or _apart(end, target) < PULL * tolerance
+    return _ending(places[:-1] if moved else places, target)
+
+
+def _ending(places: Floats, target: Floats) -> Floats:
+    return places if len(places) > 1 and np.array_equal(places[-1], target) else np.vstack([places, target])
+
+
+def _place_on(line: Floats, place: Floats) -> Floats:
+    """The place on a line that is nearest to another."""
+    whole = LineString(line)
+    return np.asarray(shapely.get_coordinates(whole.interpolate(whole.project(Point(place))))[0])
+
+
+def _vertex_near(line: Floats, place: Floats, reach: float) -> Floats:
+    """A line's vertex within the reach of a place on it, or a hair off it, else the place."""
+    far = np.hypot(*(line - place).T)
+    return np.asarray(line[far.argmin()]) if far.min() <= max(reach, HAIR) else place
 
 
 def _with_vertex(line: Floats, place: Floats) -> Floats:
@@ -93,3 +139,7 @@ def _with_vertex(line: Floats, place: Floats) -> Floats:
     share = np.clip(((place - begin) * step).sum(axis=1) / np.maximum((step**2).sum(axis=1), HAIR**2), 0, 1)
     edge = int(np.hypot(*(begin + share[:, None] * step - place).T).argmin())
     return np.insert(line, edge + 1, place, axis=0)
+
+
+def _apart(one: Floats, other: Floats) -> float:
+    return float(np.hypot(*(one - other)))

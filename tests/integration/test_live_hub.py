@@ -20,8 +20,9 @@ from backend.live.messages import PresenceUpdate
 from backend.live.presence import Presence
 from backend.live.threads import in_database
 from backend.projects import services as projects
+from backend.segmentation import groups
 from backend.segmentation.remembered import Remembered
-from tests.support.worlds import World, make_world
+from tests.support.worlds import World, make_world, put_annotation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -206,3 +207,16 @@ async def test_what_clicks_heed_is_read_anew_when_somebody_changes_it(world: Wor
         await in_database(change, world, "new words")
         await until(lambda: olga.said("event"))
         assert kept.known("key", lambda: "not asked") is None
+
+
+async def test_a_changed_annotation_ends_what_is_kept_of_walls_and_nothing_else(world: World) -> None:
+    kept: Remembered[str] = Remembered()
+    olga = Someone(world.project.id, world.owner)
+    async with process() as hub:
+        await hub.join(olga)
+        kept.get("key", lambda: "as it was")
+        groups._kept.get("key", tuple)
+        await in_database(put_annotation, world, world.annotator)
+        await until(lambda: olga.said("event"))
+        assert groups._kept.known("key", tuple) is None
+        assert kept.known("key", lambda: "not asked") == ("as it was",)

@@ -1,4 +1,4 @@
-/** Asks how the draft would fit its neighbours, where its class shares borders, and shows it before it is accepted. */
+/** Asks how the draft would fit its neighbours, where its class shares borders or joins lines, and shows it before it is accepted. */
 import { api } from "../net/api";
 import { ApiError } from "../net/http";
 import type { Fit, Geometry } from "../protocol/entities";

@@ -109,7 +109,7 @@ export class Saving {
 }
 
 /**
- * The steps, where a geometry that was sent is the one that was stored: in a class that shares borders the server fits
+ * The steps, where a geometry that was sent is the one that was stored: in a class that shares borders or joins lines the server fits
  * it to its neighbours, and undo asks whether the shape still is as the step left it.
  */
 function withStored(steps: readonly Step[], op: Op, { id, geometry }: Annotation): readonly Step[] {

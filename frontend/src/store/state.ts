@@ -27,7 +27,7 @@ export interface Candidate {
   readonly width?: number;
 }
 
-/** How the draft would be stored in a class that shares borders, or why it cannot be. */
+/** How the draft would be stored in a class that shares borders or joins lines, or why it cannot be. */
 export interface DraftFit {
   readonly geometry: Geometry | null;
   readonly neighbours: number;

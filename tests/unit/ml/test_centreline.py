@@ -1,4 +1,4 @@
-"""Roads and streams become lines along their middle, as wide as they are, that meet each other and what is there."""
+"""Roads and streams become lines along their middle, as wide as they are, that meet each other."""
 
 import math
 from typing import Any
@@ -13,7 +13,6 @@ from shapely.geometry import LineString, MultiLineString, Point, Polygon, box
 
 from ml.vectorize import Outlined, Placing, Recipe, outline
 from ml.vectorize.centreline import Centreline, centreline_of
-from ml.vectorize.junctions import joined
 from tests.unit.ml.test_outlining import HALF_METRE, iou, logits_of, made
 
 BENT = LineString([(100, 100), (400, 150), (600, 500), (900, 620)])
@@ -152,48 +151,6 @@ def test_widths_are_right_on_the_ground_where_pixels_are_not_square() -> None:
     found = made(logits_of(down, placing), Recipe(form="centreline"), placing)
 
     assert found.widths_m == pytest.approx([24], rel=0.03)
-
-
-STREET = LineString([(0, 0), (100, 0)])
-
-
-def test_an_end_that_stops_short_is_led_onto_the_line_there_and_both_have_the_vertex() -> None:
-    found = joined([LineString([(50, 60), (50, 30), (50, 3)])], [STREET], 5)
-
-    assert found.lines[0].coords[-1] == (50, 0)
-    assert list(found.neighbours[0].coords) == [(0, 0), (50, 0), (100, 0)]
-
-
-def test_an_end_that_runs_past_is_cut_off_there() -> None:
-    found = joined([LineString([(50, 60), (50, -4)])], [STREET], 5)
-
-    assert list(found.lines[0].coords) == [(50, 60), (50, 0)]
-    assert list(found.neighbours[0].coords) == [(0, 0), (50, 0), (100, 0)]
-
-
-def test_an_end_near_an_end_goes_there_and_nothing_else_changes() -> None:
-    found = joined([LineString([(103, 60), (103, 30), (102, 2)])], [STREET], 5)
-
-    assert found.lines[0].coords[-1] == (100, 0)
-    assert found.neighbours == {}
-
-
-def test_ends_further_than_the_tolerance_and_ends_that_meet_each_other_stay() -> None:
-    lines = [LineString([(50, 60), (50, 6)]), LineString([(10, 60), (20, 3)]), LineString([(20, 3), (30, 60)])]
-
-    found = joined(lines, [STREET], 5)
-
-    assert [list(line.coords) for line in found.lines] == [list(line.coords) for line in lines]
-    assert found.neighbours == {}
-
-
-def test_two_ends_on_one_line_give_it_two_vertices() -> None:
-    lines = [LineString([(x, 60), (x, 2)]) for x in (70, 30)]
-
-    found = joined(lines, [LineString([(0, 500), (1, 500)]), STREET], 5)
-
-    assert list(found.neighbours[1].coords) == [(0, 0), (30, 0), (70, 0), (100, 0)]
-    assert set(found.neighbours) == {1}
 
 
 @settings(max_examples=30, deadline=None)

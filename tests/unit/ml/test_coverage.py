@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shapely import affinity
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
-from ml.vectorize.borders import simplified_alike
+from ml.vectorize.borders import noded, simplified_alike
 from ml.vectorize.coverage import CoverageError, covering, fitted, simplified
 
 LEFT, RIGHT = box(0, 0, 100, 100), box(102, 0, 200, 100)
@@ -49,7 +49,7 @@ def test_a_narrow_gap_becomes_the_new_shapes_and_a_wide_one_stays() -> None:
     narrow, wide = fitted(RIGHT, [LEFT], gap=3), fitted(RIGHT, [LEFT], gap=1)
 
     assert narrow.shape is not None
-    assert narrow.shape.symmetric_difference(box(100, 0, 200, 100)).area < 0.05
+    assert narrow.shape.equals_exact(box(100, 0, 200, 100), 1e-6, normalize=True), "without the corners it had there"
     assert narrow.filled == pytest.approx(200, abs=0.05)
     assert wide.shape is RIGHT
 
@@ -88,10 +88,71 @@ def test_slivers_along_neighbours_go_and_thin_parts_elsewhere_stay() -> None:
     assert found.shape.intersection(path).area == pytest.approx(path.area, rel=0.02)
 
 
+def test_a_shape_between_two_neighbours_reaches_both() -> None:
+    found = fitted(box(103, 0, 147, 100), [LEFT, box(150, 0, 250, 100)], gap=5)
+
+    assert found.shape is not None
+    assert found.shape.equals_exact(box(100, 0, 150, 100), 1e-6, normalize=True)
+    assert found.neighbours == {}, "they had all vertices before"
+
+
+def test_a_ragged_border_beside_a_straight_one_takes_the_straight_one() -> None:
+    random = np.random.default_rng(3)
+    ragged = np.column_stack([101.5 + random.uniform(-1.4, 1.4, 40), np.linspace(90, 10, 40)])
+
+    found = fitted(Polygon([(200, 10), (200, 90), *ragged]), [LEFT], gap=5)
+
+    assert found.shape is not None
+    assert found.shape.area == pytest.approx(100 * 80, abs=4.0)
+    assert shapely.get_num_coordinates(found.shape) <= 9, "the forty ragged corners are gone"
+
+
+def test_vertices_on_straight_sides_and_those_away_from_neighbours_stay_to_the_last_digit() -> None:
+    third = 1 / 3
+    shape = Polygon([(103, 0), (150 + third, 0), (200 + third, 0), (200 + third, 100 + third), (103, 100 + third)])
+
+    found = fitted(shape, [LEFT], gap=5)
+
+    assert found.shape is not None
+    assert {(150 + third, 0), (200 + third, 0), (200 + third, 100 + third)} < corners(found.shape)
+    assert (103.0, 0.0) not in corners(found.shape), "it lies on a straight side only since the gap was filled"
+
+
+def test_a_strip_that_is_narrower_than_the_gap_is_no_sliver() -> None:
+    beside, apart = (fitted(box(x, 0, 103, 100), [LEFT], gap=5).shape for x in (100, 101))
+
+    assert beside is not None and apart is not None
+    assert beside.equals(box(100, 0, 103, 100))
+    assert apart.equals(box(100, 0, 103, 100))
+
+
 def test_what_neighbours_cover_is_nothing() -> None:
+    assert fitted(box(20, 20, 102, 60), [LEFT], gap=5).shape is None, "nor is a sliver at the rim anything"
     assert fitted(box(10, 10, 90, 90), [LEFT], gap=2).shape is None
     assert fitted(box(-0.5, -0.5, 100.5, 100.5), [LEFT], gap=2).shape is None
     assert fitted(LEFT, [LEFT], gap=2).shape is None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_the_shapes_nothing_overlaps_all_match_and_neighbours_stay(seed: int) -> None:
+    """Star-shaped outlines with ragged corners, one after another."""
+    random = np.random.default_rng(seed)
+    gap, there = random.uniform(1, 8), list[Any]()
+    for _ in range(6):
+        angles = np.sort(random.uniform(0, 2 * np.pi, int(random.integers(5, 60))))
+        radius = random.uniform(30, 70) * np.clip(1 + 0.1 * random.standard_normal(len(angles)), 0.5, 1.5)
+        star = np.column_stack([np.cos(angles), np.sin(angles)]) * radius[:, None]
+        new = Polygon(random.uniform(0, 200, 2) + star)
+        if not new.is_valid:
+            continue
+        found = fitted(new, there, gap=gap)
+        after = [found.neighbours.get(i, shape) for i, shape in enumerate(there)]
+        assert max(shapely.hausdorff_distance(there, after), default=0.0) < 1e-9
+        assert found.shape is None or max(shapely.area(shapely.intersection(after, found.shape)), default=0.0) < 1e-6
+        there = after if found.shape is None else [*after, found.shape]
+        assert shapely.is_valid(there).all()
+        assert shapely.coverage_is_valid(there)
+    assert len(there) >= 2
 
 
 def test_a_neighbour_within_becomes_a_hole_with_the_same_corners() -> None:
@@ -115,6 +176,25 @@ def test_where_borders_meet_both_sides_have_a_vertex() -> None:
     assert corners(after) - corners(LEFT) <= corners(found.shape)
     assert after.symmetric_difference(LEFT).area < 1e-6
     assert shapely.coverage_is_valid([found.shape, after])
+
+
+def test_a_straight_side_gets_the_vertices_that_lie_on_it_in_their_order() -> None:
+    after = fitted(box(100, 20, 200, 70), [LEFT], gap=1).neighbours[0]
+
+    assert isinstance(after, Polygon)
+    assert after.equals(LEFT)
+    assert list(after.exterior.coords) == [(100, 0), (100, 20), (100, 70), (100, 100), (0, 100), (0, 0), (100, 0)]
+
+
+def test_vertices_go_to_the_part_and_the_hole_they_lie_on() -> None:
+    both = MultiPolygon([LEFT.difference(box(40, 40, 60, 60)), box(200, 0, 210, 10)])
+    tips = MultiPolygon([Polygon([(50, 45), (60, 50), (50, 55)]), Polygon([(200, 20), (205, 10), (210, 20)])])
+
+    _, after = noded(tips, [both], 1e-6, fixed=False)
+
+    assert shapely.get_num_coordinates(after) == shapely.get_num_coordinates(both) + 2
+    assert {(60.0, 50.0), (205.0, 10.0)} < corners(after)
+    assert after.equals(both)
 
 
 def test_a_neighbours_corner_on_the_new_side_is_a_vertex_of_the_new_one() -> None:

@@ -73,6 +73,8 @@ export const map = {
     width: "{{width}} wide",
     fits_one: "Fitted to {{count}} neighbour",
     fits_other: "Fitted to {{count}} neighbours",
+    joins_one: "Joins {{count}} line",
+    joins_other: "Joins {{count}} lines",
   },
   measure: {
     title: "What is being measured",
@@ -269,7 +271,7 @@ export const map = {
     },
     classes: {
       title: "Name what you map",
-      text: "In the settings, an owner adds classes with a colour, a key and the attributes to fill in.",
+      text: "In the settings, an owner adds classes with a colour, a key and the attributes to fill in. A class may share borders with its neighbours, without gaps or overlaps; a class of lines may join the ends of new lines to those that are there.",
     },
     click: {
       title: "Click an object",

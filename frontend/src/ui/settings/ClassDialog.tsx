@@ -12,7 +12,7 @@ import { keys } from "../query";
 import { AttributeEditor } from "./AttributeEditor";
 import { freeDigits, unfinishedAttributes } from "./classForm";
 import { RecipeEditor } from "./RecipeEditor";
-import { PLAIN, presetOf } from "./recipes";
+import { kindsOf, PLAIN, presetOf } from "./recipes";
 
 interface ClassDialogProps {
   readonly projectId: string;
@@ -40,7 +40,7 @@ export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDia
       const shape = {
         geometry_type: geometryType,
         recipe,
-        shared_border_m: geometryType === "polygon" ? border : null,
+        shared_border_m: geometryType === "point" ? null : border,
       };
       const form = { name: name.trim(), colour, digit, ...shape, attributes };
       return labelClass === null
@@ -112,8 +112,10 @@ export function ClassDialog({ projectId, labelClass, others, onClose }: ClassDia
             <SegmentedControl
               value={geometryType}
               onChange={(value) => {
+                const preset = presetOf(kindsOf(value)[0] ?? "plain");
                 setGeometryType(value);
-                setRecipe(value === "line" ? presetOf("road").recipe : PLAIN);
+                setRecipe(preset.recipe);
+                setBorder(preset.border);
               }}
               disabled={labelClass !== null}
               data={GEOMETRY_TYPES.map((value) => ({ value, label: t(`geometryType.${value}`) }))}

@@ -19,6 +19,7 @@ interface RecipeEditorProps {
 
 const OWN = "own";
 const BORDER_M = 3;
+const JOIN_M = 5;
 const LEAST_BORDER_M = 0.01;
 const FORMS = ["", "right_angles", "circle"] as const;
 
@@ -26,6 +27,8 @@ export function RecipeEditor(props: RecipeEditorProps) {
   const { projectId, geometryType, colour, recipe, border, onChange, error } = props;
   const { t } = useTranslation();
   const kind = kindOf(recipe, geometryType);
+  const lines = geometryType === "line";
+  const usual = lines ? JOIN_M : BORDER_M;
   const [more, setMore] = useState(kind === null);
   const [sample, setSample] = useState<Sample>(kind === null ? sampleFor(recipe) : presetOf(kind).sample);
   const set = (change: Partial<OutlineRecipe>) => onChange({ ...recipe, ...change }, border);
@@ -53,19 +56,17 @@ export function RecipeEditor(props: RecipeEditorProps) {
         <Text c="dimmed" size="xs">
           {t(`shaping.kindHelp.${kind ?? OWN}`)}
         </Text>
-        {geometryType === "polygon" && (
-          <Checkbox
-            label={t("shaping.sharesBorders")}
-            checked={border !== null}
-            onChange={(event) => onChange(recipe, event.currentTarget.checked ? BORDER_M : null)}
-            data-testid="shares-borders"
-          />
-        )}
+        <Checkbox
+          label={lines ? t("shaping.joinsLines") : t("shaping.sharesBorders")}
+          checked={border !== null}
+          onChange={(event) => onChange(recipe, event.currentTarget.checked ? usual : null)}
+          data-testid="shares-borders"
+        />
         {border !== null && (
           <Metres
-            label={t("shaping.borderTolerance")}
+            label={lines ? t("shaping.joinTolerance") : t("shaping.borderTolerance")}
             value={border}
-            onChange={(value) => onChange(recipe, Math.max(LEAST_BORDER_M, value ?? BORDER_M))}
+            onChange={(value) => onChange(recipe, Math.max(LEAST_BORDER_M, value ?? usual))}
             most={100}
             testId="border-tolerance"
           />

@@ -18,9 +18,9 @@ describe("recipes", () => {
     expect(kindsOf("point")).toEqual([]);
   });
 
-  it("lets only fields share borders by themselves", () => {
-    const sharing = kindsOf("polygon").filter((kind) => presetOf(kind).border !== null);
-    expect(sharing).toEqual(["field"]);
+  it("lets only fields share borders and only roads join by themselves", () => {
+    const sharing = [...kindsOf("polygon"), ...kindsOf("line")].filter((kind) => presetOf(kind).border !== null);
+    expect(sharing).toEqual(["field", "road"]);
   });
 
   it("shows one's own settings on what has that form", () => {

@@ -22,7 +22,7 @@ interface Preset {
   readonly recipe: OutlineRecipe;
   /** The mask the recipe is shown on. */
   readonly sample: Sample;
-  /** Metres up to which gaps between neighbours close; null where shapes stand apart. */
+  /** Metres up to which gaps between neighbours close, or ends join lines; null where shapes stand apart. */
   readonly border: number | null;
 }
 
@@ -49,7 +49,7 @@ const PRESETS: Readonly<Record<Kind, Preset>> = {
     border: null,
   },
   tank: { recipe: { ...PLAIN, form: "circle" }, sample: "tank", border: null },
-  road: { recipe: { ...PLAIN, form: "centreline" }, sample: "road", border: null },
+  road: { recipe: { ...PLAIN, form: "centreline" }, sample: "road", border: 5 },
 };
 
 const POLYGON_KINDS: readonly Kind[] = ["plain", "building", "field", "water", "forest", "tank"];

@@ -18,6 +18,7 @@ export function DraftShape() {
   if (draft === null || candidate === undefined || shaping === null) return null;
   const { fit } = draft;
   const count = verticesOf(fit?.geometry ?? candidate.geometry).length;
+  const lines = candidate.geometry.type.endsWith("LineString");
   const problem = fit?.problem ?? null;
   return (
     <Popover
@@ -65,7 +66,11 @@ export function DraftShape() {
               {t("draft.ofMask", { n: candidate.rawVertices })}
             </Text>
           )}
-          {fit !== null && fit.neighbours > 0 && <Text size="xs">{t("draft.fits", { count: fit.neighbours })}</Text>}
+          {fit !== null && fit.neighbours > 0 && (
+            <Text size="xs" data-testid="draft-fits">
+              {t(lines ? "draft.joins" : "draft.fits", { count: fit.neighbours })}
+            </Text>
+          )}
           {problem !== null && (
             <Text size="xs" c="red" data-testid="draft-problem">
               {problem}

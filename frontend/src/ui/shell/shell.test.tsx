@@ -2,10 +2,11 @@ import { screen } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ConflictDialog } from "../dialogs/ConflictDialog";
 import { LayersPanel } from "../panel/LayersPanel";
-import { exampleAnnotation, exampleClass, exampleJob, exampleRaster } from "../../protocol/examples";
+import { exampleAnnotation, exampleClass, exampleJob, exampleRaster, exampleRecipe } from "../../protocol/examples";
 import { actions, reading, startReading } from "../testing/project";
 import { serve } from "../testing/server";
 import { show } from "../testing/show";
+import { DraftShape } from "./DraftShape";
 import { JobsMenu } from "./JobsMenu";
 import { StatusBar } from "./StatusBar";
 import { ToolRail } from "./ToolRail";
@@ -98,6 +99,26 @@ describe("the status bar", () => {
     });
     show(<StatusBar />);
     expect(screen.getByTestId("save-state")).toHaveTextContent(words);
+  });
+});
+
+describe("the shape of the draft", () => {
+  const line = { type: "LineString", coordinates: [[0, 0], [1, 1], [2, 0]] } as const; // prettier-ignore
+  const field = { type: "Polygon", coordinates: [[[0, 0], [1, 1], [2, 0], [0, 0]]] } as const; // prettier-ignore
+
+  it.each([
+    [line, 1, "Joins 1 line"],
+    [line, 2, "Joins 2 lines"],
+    [field, 1, "Fitted to 1 neighbour"],
+  ])("of %o beside %i says %s", async (geometry, neighbours, words) => {
+    const candidates = [{ geometry, score: 1, area_m2: 0, index: 0 }];
+    Object.assign(reading, {
+      useDraft: { candidates, chosen: 0, shaping: null, fit: { geometry, neighbours, problem: null } },
+      useShaping: { recipe: exampleRecipe(), level: 0, forms: false },
+    });
+    const { person } = show(<DraftShape />);
+    await person.click(screen.getByTestId("draft-shape"));
+    expect(await screen.findByTestId("draft-fits")).toHaveTextContent(words);
   });
 });
 
