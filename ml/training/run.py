@@ -145,7 +145,14 @@ class Run:
     def _average(self, parameters: list[torch.nn.Parameter]) -> None:
         if self.processes == 1:
             return
-        gradients = [one.grad for one in parameters if one.grad is not None]  # of the same ones in every process
+        there = torch.tensor([float(one.grad is not None) for one in parameters])
+        group.all_reduce(there, group.ReduceOp.MAX)  # what one process did not use, another may have used
+        gradients = []
+        for one, used in zip(parameters, there, strict=True):
+            if used and one.grad is None:
+                one.grad = torch.zeros_like(one)
+            if one.grad is not None:
+                gradients.append(one.grad)
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         group.all_reduce(flat)
         flat /= self.processes

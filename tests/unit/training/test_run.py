@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: .venv/bin/p
 pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTRIBUTING.md")
 
 from ml.training import losses, network, samples  # noqa: E402
+from ml.training import run as training  # noqa: E402
 from ml.training.run import Run, main  # noqa: E402
 from ml.training.stages import STAGES, Learner  # noqa: E402
 
@@ -76,6 +77,25 @@ def test_a_run_waits_while_it_is_asked_to_and_does_not_count_that_as_training(
     assert took >= 4
     assert sum(waits) > 0
     assert 0 < run.spent["features"] - before <= took - sum(waits)
+
+
+def test_what_only_the_other_process_used_is_averaged_with_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(folder, 0, 1)
+    run.processes = 2
+    ours, theirs, nobodys = (torch.nn.Parameter(torch.zeros(3)) for _ in range(3))
+    ours.grad = torch.full((3,), 4.0)
+    others = [torch.tensor([0.0, 1.0, 0.0]), torch.tensor([0.0] * 3 + [6.0] * 3)]
+
+    def all_reduce(tensor: Any, operation: Any = None) -> None:
+        other = others.pop(0)
+        tensor.copy_(torch.maximum(tensor, other) if operation is not None else tensor + other)
+
+    monkeypatch.setattr(training.group, "all_reduce", all_reduce)
+    run._average([ours, theirs, nobodys])
+    assert not others
+    assert (ours.grad.tolist(), theirs.grad.tolist(), nobodys.grad) == ([2.0] * 3, [3.0] * 3, None)  # type: ignore[union-attr]
 
 
 def test_what_is_reported_is_written_as_lines(folder: Path) -> None:
