@@ -5,7 +5,7 @@ matrices took 10.2 s beside 0.26 s in single precision.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "weight_decay": DECAY})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
+    def step(self) -> None:
         """Changes each matrix (rows, cols) by its momentum's nearest half-orthogonal matrix."""
         for given in self.param_groups:
             rate = given["lr"]
