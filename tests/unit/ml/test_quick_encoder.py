@@ -15,6 +15,7 @@ from ml.embeddings import Embedding
 from ml.embeddings.features import SHAPES
 from ml.encode import OnnxEncoder, choice
 from ml.models import InstalledModel, ModelFile, installed, load_model
+from ml.models.processor import VNNI, abilities
 from tests.support.sam2_models import TINY, with_torch
 
 pytestmark = [with_torch, pytest.mark.timeout(900)]
@@ -105,6 +106,7 @@ def test_windows_of_14_of_the_family_of_meta_are_padded_as_sam2_pads_them(
     assert largest(ours, Embedding(*(one.numpy() for one in theirs))) < FLOAT
 
 
+@pytest.mark.skipif(VNNI not in abilities(), reason="without VNNI sums of eight-bit products overflow")
 def test_in_eight_bits_it_stays_near_and_ranges_from_calibration_are_used(
     small: InstalledModel, torch_model: Any, pictures: list[Pixels], tmp_path: Path
 ) -> None:
