@@ -53,6 +53,7 @@ def test_a_published_model_is_downloaded_converted_tried_and_there(tiny: Install
         "decoder.onnx",
         "decoder_int8.onnx",
         "encoder.onnx",
+        "mask.onnx",
         "memory_attention.onnx",
         "memory_encoder.onnx",
         "model.json",
