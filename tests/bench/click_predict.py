@@ -183,8 +183,13 @@ def _outline(candidate: Candidate, decoded: Decoded, click: Numbers) -> Any:
 
 
 def _predict(scene: _Scene, click: Numbers, several: bool = True) -> Masks:
-    """The masks of `predict` (N, 1024, 1024). SAM counts the middles of pixels as whole numbers."""
+    """The masks of `predict` (N, 1024, 1024). SAM counts the middles of pixels as whole numbers.
+
+    The single mask is the decoder's own: `predict` would give the best of the several in its stead where it is not
+    stable, which is another output.
+    """
     coordinates, labels = click[None] - 0.5, np.array([1])
+    scene.predictor.model.sam_mask_decoder.dynamic_multimask_via_stability = False
     masks, _, _ = scene.predictor.predict(point_coords=coordinates, point_labels=labels, multimask_output=several)
     return np.asarray(masks, dtype=np.bool_)
 
