@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.decode.look import GRID, WHOLE, Field
+from ml.decode.look import CELL, CELLS, GRID, WHOLE, Field
 from ml.decode.prompts import PromptSet, stability
 
 TOKEN = 16.0  # px of the model's frame a token
@@ -54,9 +54,9 @@ class Seen:
             return self.logits
         rim = np.concatenate([self.logits[0], self.logits[-1], self.logits[:, 0], self.logits[:, -1]])
         beyond = min(float(rim.mean()), 0.0)
-        window = np.full((4 * GRID, 4 * GRID), beyond, np.float32)
-        window[_cells(self.field)] = self.logits
-        return np.ascontiguousarray(window[_cells(field)])
+        window = np.full((CELLS, CELLS), beyond, np.float32)
+        window[self.field.spans(CELL)] = self.logits
+        return np.ascontiguousarray(window[field.spans(CELL)])
 
     def extent(self) -> Extent | None:
         """The bounds of the mask in the model's frame; None where there is no mask."""
@@ -64,7 +64,7 @@ class Seen:
         rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
         if not len(rows):
             return None
-        cell, left, top = TOKEN / 4, TOKEN * self.field.col, TOKEN * self.field.row
+        cell, left, top = TOKEN / CELL, TOKEN * self.field.col, TOKEN * self.field.row
         return (
             float(left + cell * cols[0]),
             float(top + cell * rows[0]),
@@ -167,10 +167,3 @@ def _together(one: Extent, other: Extent) -> Extent:
 
 def _longer(extent: Extent) -> float:
     return max(extent[2] - extent[0], extent[3] - extent[1])
-
-
-def _cells(field: Field) -> tuple[slice, slice]:
-    return (
-        slice(4 * field.row, 4 * (field.row + field.rows)),
-        slice(4 * field.col, 4 * (field.col + field.cols)),
-    )

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from ml.windows import Window
 
 GRID = 64  # tokens a side of a whole window
+CELL = 4  # cells of the logits a token each way
+CELLS = CELL * GRID
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,11 +42,12 @@ class Field:
         token = window.size // GRID
         return Window(window.col + token * self.col, window.row + token * self.row, token * self.cols)
 
-    def of_grid(self, grid: Floats, token: int = 1) -> Floats:
-        """What it covers of a window's (GRID, GRID, ...), or of one with `token` entries a token each way."""
-        return grid[
-            token * self.row : token * (self.row + self.rows), token * self.col : token * (self.col + self.cols)
-        ]
+    def spans(self, each: int = 1) -> tuple[slice, slice]:
+        """Its rows and columns in what has `each` entries a token each way over the whole window."""
+        return (
+            slice(each * self.row, each * (self.row + self.rows)),
+            slice(each * self.col, each * (self.col + self.cols)),
+        )
 
 
 WHOLE = Field()

@@ -55,7 +55,7 @@ def decode_nearby(
         shown = first_field(
             asked.prompts, DRAWN if asked.last is None else SIDES, last=asked.last, view_px=asked.view_px
         )
-    fed_back = asked.last if decoder.model.mask_feedback else None
+    previous = asked.last.over(WHOLE) if asked.last is not None and decoder.model.mask_feedback else None
     times = 0
     if stop():
         raise StoppedError
@@ -63,7 +63,6 @@ def decode_nearby(
     while True:
         if stop():
             raise StoppedError
-        previous = None if fed_back is None else fed_back.over(WHOLE)
         found = decoder.decode(embedding, asked.prompts, previous, Look(field, parts.far, shown))
         seen = Seen(found.of(asked.wanted).logits, shown)
         if field == WHOLE:

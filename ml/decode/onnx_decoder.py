@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.decode.fields import Seen
-from ml.decode.look import GRID, WHOLE, Field, Look, Tokens, squares_of
+from ml.decode.look import CELL, CELLS, WHOLE, Field, Look, Tokens, squares_of
 from ml.decode.prepared import Prepared, PreparedCache
 from ml.decode.prompts import Candidate, PromptSet, rank_candidates
 from ml.embeddings.features import SHAPES, Embedding
@@ -28,8 +28,6 @@ from ml.models.sessions import (
 FEEDBACK_LIMIT = 32.0  # SAM2ImagePredictor.predict clamps the logits it gives back to +-32
 KEPT = 4  # windows whose prepared features stay in memory
 ALL_OF_IT = Look()
-CELL = 4  # cells of the logits a token
-CELLS = CELL * GRID
 ORIGIN = np.zeros(2, np.float32)
 NO_TOKENS = np.zeros((0, 4, 256), np.float32)
 
@@ -147,10 +145,10 @@ class OnnxDecoder:
         def features(logits: Floats) -> Floats:
             return np.asarray(self._mask.run(list(MASK_FEATURES), {"mask_input": np.ascontiguousarray(logits)})[0])
 
-        near = features(np.moveaxis(look.near.of_grid(np.moveaxis(mask[:, 0], 0, -1), CELL), -1, 0)[:, None])
+        near = features(mask[(..., *look.near.spans(CELL))])
         if not look.far:
             return near
-        coarse = np.moveaxis(squares_of(np.moveaxis(mask, 1, -1), look.far), -1, 1)
+        coarse = squares_of(mask[..., None], look.far)[..., 0]
         return np.concatenate([near, np.take(features(coarse), Tokens(look).far, axis=1)], axis=1)
 
 

@@ -53,7 +53,7 @@ class Prepared:
         for one in fields(self):
             array: Floats = getattr(self, one.name)
             if one.name in DRAWN:
-                part = look.drawn.of_grid(array.reshape(GRID, GRID, -1))
+                part = array.reshape(GRID, GRID, -1)[look.drawn.spans()]
                 found[one.name] = np.ascontiguousarray(part).reshape(1, -1, array.shape[-1])
             elif look.near == WHOLE:
                 found[one.name] = array

@@ -210,8 +210,7 @@ def _base(
 
 
 def _cut(one: torch.Tensor, cut: Field, scale: int) -> torch.Tensor:
-    rows = slice(scale * cut.row, scale * (cut.row + cut.rows))
-    return one[:, :, rows, scale * cut.col : scale * (cut.col + cut.cols)]
+    return one[(..., *cut.spans(scale))]
 
 
 def _tokens(one: Prompts) -> tuple[Floats, Floats]:

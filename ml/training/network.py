@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,15 +63,10 @@ def _alike(attention: Any) -> None:
     attention.k_proj.bias.zero_()
 
 
-@cache
-def _half() -> bool:
-    return has_bfloat16()
-
-
 def precision() -> AbstractContextManager[object]:
     """What a step runs in: bfloat16 where this processor multiplies it itself, as elsewhere it takes ten times as long
     as single precision (13 times, on a processor with AVX2 alone)."""
-    return torch.autocast("cpu", torch.bfloat16) if _half() else nullcontext()
+    return torch.autocast("cpu", torch.bfloat16) if has_bfloat16() else nullcontext()
 
 
 def encode(model: Any, pixels: Tensor) -> Features:
