@@ -27,7 +27,7 @@ from backend.segmentation.services import Prompts, suggest
 from ml.embeddings import Mask
 from ml.vectorize import wall_directions
 from ml.windows import Window
-from tests.support.scenes import ROOFS, make_scene
+from tests.support.scenes import ROOFS, bare_raster, make_scene
 from tests.support.worlds import World, client_of, make_world, put_annotation
 from tests.unit.ml.test_outlining import logits_of
 
@@ -49,10 +49,7 @@ def world() -> World:
 def raster(world: World, tmp_path: Path, settings: Any) -> Raster:
     """A row without a file, of half a metre a pixel."""
     settings.DATA_DIR = tmp_path / "data"
-    place = {"crs": "EPSG:32632", "transform": [0.5, 0, 500_000, 0, -0.5, 5_500_000], "width": 1024, "height": 1024}
-    return Raster.objects.create(
-        project=world.project, name="r", state="viewable", source_path="", created_by=world.owner, **place
-    )
+    return bare_raster(world.project, world.owner)
 
 
 def turned(degrees: float, at: tuple[float, float], half: tuple[float, float] = (30, 20)) -> Polygon:

@@ -11,8 +11,10 @@ from backend.events.models import Event
 from backend.projects.models import LabelClass
 from tests.support.at_once import at_once
 from tests.support.worlds import (
+    METRE,
     World,
     client_of,
+    in_metres,
     make_world,
     move_status,
     new_annotation,
@@ -21,8 +23,6 @@ from tests.support.worlds import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-METRE = 1 / 111_320  # degrees of latitude
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def world() -> World:
 
 
 def line(*places: tuple[float, float]) -> dict[str, Any]:
-    """In metres from 0 E 0 N, where both axes have the same scale."""
-    return {"type": "LineString", "coordinates": [[round(x * METRE, 9), round(y * METRE, 9)] for x, y in places]}
+    """In metres from 0 E 0 N."""
+    return {"type": "LineString", "coordinates": in_metres(*places)}
 
 
 STREET = line((0, 0), (100, 0))

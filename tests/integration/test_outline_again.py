@@ -24,7 +24,7 @@ from backend.segmentation.services import forget_all
 from ml.embeddings import Folder, Mask, Room
 from ml.embeddings import room as rooms
 from ml.windows import Window
-from tests.support.scenes import ENCODED, Scene, make_scene
+from tests.support.scenes import ENCODED, Scene, bare_raster, make_scene
 from tests.support.worlds import World, client_of, make_world, new_annotation, square
 from tests.unit.ml.test_outlining import logits_of
 
@@ -46,10 +46,7 @@ def scene(world: World, tmp_path: Path, settings: Any) -> Scene:
 def raster(world: World, tmp_path: Path, settings: Any) -> Raster:
     """A row without a file: what is outlined from a mask that was kept needs no pixels."""
     settings.DATA_DIR = tmp_path / "data"
-    place = {"crs": "EPSG:32632", "transform": [0.5, 0, 500_000, 0, -0.5, 5_500_000], "width": 1024, "height": 1024}
-    return Raster.objects.create(
-        project=world.project, name="r", state="viewable", source_path="", created_by=world.owner, **place
-    )
+    return bare_raster(world.project, world.owner)
 
 
 def l_shaped() -> Mask:

@@ -17,8 +17,10 @@ from backend.events.models import Event
 from backend.projects.models import LabelClass
 from tests.support.at_once import at_once
 from tests.support.worlds import (
+    METRE,
     World,
     client_of,
+    in_metres,
     make_world,
     move_status,
     new_annotation,
@@ -29,8 +31,6 @@ from tests.support.worlds import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-METRE = 1 / 111_320  # degrees of latitude
-
 
 @pytest.fixture
 def world() -> World:
@@ -40,9 +40,9 @@ def world() -> World:
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> dict[str, Any]:
-    """A rectangle in metres from 0 E 0 N, where both axes have the same scale."""
+    """A rectangle in metres from 0 E 0 N."""
     ring = [(west, south), (east, south), (east, north), (west, north), (west, south)]
-    return {"type": "Polygon", "coordinates": [[[round(x * METRE, 9), round(y * METRE, 9)] for x, y in ring]]}
+    return {"type": "Polygon", "coordinates": [in_metres(*ring)]}
 
 
 def draw(world: World, geometry: dict[str, Any], who: Any = None) -> dict[str, Any]:

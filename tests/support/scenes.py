@@ -43,6 +43,12 @@ def make_scene(project: Project, user: User, folder: Path) -> Scene:
     return Scene(raster, [lonlat_of(raster, *at) for at in ROOFS], lonlat_of(raster, *FAR_ROOF))
 
 
+def bare_raster(project: Project, user: User) -> Raster:
+    """A row without a file, of half a metre a pixel: what is outlined from a kept mask, or measured, needs no more."""
+    place = {"crs": "EPSG:32632", "transform": [0.5, 0, 500_000, 0, -0.5, 5_500_000], "width": 1024, "height": 1024}
+    return Raster.objects.create(project=project, name="r", state="viewable", source_path="", created_by=user, **place)
+
+
 def draw() -> npt.NDArray[np.uint8]:
     """Bands, rows, columns: L-shaped and turned roofs of several colours on mottled green."""
     rng = np.random.default_rng(7)

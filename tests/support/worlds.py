@@ -17,6 +17,8 @@ FLOORS = {"key": "floors", "label": "Floors", "type": "number", "required": Fals
 NOTE = {"key": "note", "label": "Note", "type": "text", "required": False}
 OCCUPIED = {"key": "occupied", "label": "Occupied", "type": "boolean", "required": False}
 
+METRE = 1 / 111_320  # degrees of latitude
+
 
 @dataclass(frozen=True)
 class World:
@@ -97,6 +99,11 @@ def client_of(user: User | None) -> APIClient:
     if user is not None:
         client.force_authenticate(user)
     return client
+
+
+def in_metres(*places: tuple[float, float]) -> list[list[float]]:
+    """Positions in metres from 0 E 0 N, where both axes have the same scale, as the database keeps them."""
+    return [[round(x * METRE, 9), round(y * METRE, 9)] for x, y in places]
 
 
 def square(lon: float = 10.0, lat: float = 50.0, size: float = 0.001) -> dict[str, Any]:
