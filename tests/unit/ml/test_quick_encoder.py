@@ -106,7 +106,6 @@ def test_windows_of_14_of_the_family_of_meta_are_padded_as_sam2_pads_them(
     assert largest(ours, Embedding(*(one.numpy() for one in theirs))) < FLOAT
 
 
-@pytest.mark.skipif(VNNI not in abilities(), reason="without VNNI sums of eight-bit products overflow")
 def test_in_eight_bits_it_stays_near_and_ranges_from_calibration_are_used(
     small: InstalledModel, torch_model: Any, pictures: list[Pixels], tmp_path: Path
 ) -> None:
@@ -121,8 +120,12 @@ def test_in_eight_bits_it_stays_near_and_ranges_from_calibration_are_used(
         for some in (ranges, narrow)
     )
 
-    assert 1e-4 < max(feature_rms(near, theirs).values()) < MOST_RMS
-    assert max(feature_rms(far, theirs).values()) > MOST_RMS
+    off = max(feature_rms(near, theirs).values())
+    assert off > 1e-4
+    assert max(feature_rms(far, theirs).values()) > max(off, MOST_RMS)
+    if VNNI not in abilities():
+        pytest.skip("without VNNI sums of eight-bit products overflow: how near they stay cannot be asked here")
+    assert off < MOST_RMS
 
 
 def chosen(folder: Path, torch_model: Any, pictures: list[Pixels]) -> Any:
