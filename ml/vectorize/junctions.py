@@ -31,9 +31,11 @@ def joined(lines: Sequence[LineString], neighbours: Sequence[LineString], tolera
     An end that runs past a neighbour by less than the tolerance is cut off there; one that stops short is led to the
     nearest end within the tolerance that lies on its nearest neighbour, else to the nearest place on that one. Vertices
     within a quarter of the tolerance are taken instead of new ones. An end on a neighbour stays where it is, ends where
-    the lines meet each other are not moved, and no line shrinks to a place. Unit of the coordinates throughout.
+    the lines meet each other are not moved, and no line shrinks to a place. Where a neighbour ends within the tolerance
+    of a line's way, the line leads through that end: what is there already stays. Unit of the coordinates throughout.
     """
     ends = [place for line in lines for place in (line.coords[0], line.coords[-1])]
+    tips = [np.asarray(line.coords[index])[:2] for line in neighbours for index in (0, -1) if not line.is_ring]
     there = [np.asarray(line.coords)[:, :2] for line in neighbours]
     found = []
     for line in lines:
@@ -42,6 +44,8 @@ def joined(lines: Sequence[LineString], neighbours: Sequence[LineString], tolera
             places = places[::-1]  # each end in its turn is the last one
             if ends.count(tuple(places[-1])) == 1 and there:
                 places = _end_joined(places, there, tolerance)
+        for tip in tips:
+            places = _through(places, tip, tolerance)
         found.append(LineString(places))
     changed = {
         i: LineString(after)
@@ -76,6 +80,19 @@ def _end_joined(places: Floats, there: list[Floats], tolerance: float) -> Floats
         return places
     there[number] = _with_vertex(there[number], target)
     return after
+
+
+def _through(places: Floats, tip: Floats, tolerance: float) -> Floats:
+    """A line that leads through an end of another where that is near its way, and not near its own ends."""
+    line, place = LineString(places), Point(tip)
+    at = line.project(place)
+    if line.distance(place) > tolerance or not tolerance < at < line.length - tolerance:
+        return places
+    if line.distance(place) <= HAIR:
+        return _with_vertex(places, tip)
+    along = np.r_[0.0, np.cumsum(np.hypot(*np.diff(places, axis=0).T))]
+    near = np.abs(along - at) <= tolerance  # a bend there would become a hook
+    return np.vstack([places[~near & (along < at)], tip, places[~near & (along > at)]])
 
 
 def _overshoot(places: Floats, there: list[Floats], tolerance: float) -> tuple[int, Floats] | None:

@@ -57,6 +57,25 @@ def places(line: LineString) -> list[tuple[float, ...]]:
     return list(line.coords)
 
 
+def test_a_line_leads_through_an_end_that_is_there_beside_its_way() -> None:
+    way = [LineString([(0, 0), (40, 0), (52, 0), (100, 0)])]
+    lane = LineString([(50, 60), (50, 3)])
+    assert places(joined(way, [lane], 5).lines[0]) == [(0, 0), (40, 0), (50, 3), (100, 0)]
+    assert joined(way, [lane], 5).neighbours == {}
+
+    touching = LineString([(50, 60), (50, 0)])
+    assert places(joined(way, [touching], 5).lines[0]) == [(0, 0), (40, 0), (50, 0), (52, 0), (100, 0)]
+
+    for tip in ((50, 6), (96, 4)):  # too far from the way; beside the line's own end
+        assert places(joined(way, [LineString([(tip[0], 60), tip])], 5).lines[0]) == places(way[0])
+
+
+def test_a_closed_line_there_has_no_ends_to_lead_through() -> None:
+    ring = LineString([(50, 3), (60, 20), (40, 20), (50, 3)])
+    way = LineString([(0, 0), (100, 0)])
+    assert places(joined([way], [ring], 5).lines[0]) == places(way)
+
+
 def test_an_end_just_beside_a_line_is_moved_onto_it_and_one_further_off_is_led_there() -> None:
     near, far = LineString([(50, 60), (50, 1)]), LineString([(50, 60), (50, 3)])
 
