@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ml.decode.look import CELL, CELLS, GRID, WHOLE, Field
-from ml.decode.prompts import PromptSet, stability
+from ml.decode.prompts import STABILITY_OFFSET, PromptSet, stability
 
 TOKEN = 16.0  # px of the model's frame a token
 SIDES = (16, 32, GRID)  # tokens a side that a model may be asked for
@@ -19,7 +21,12 @@ VIEW_SHARE = 0.25  # of the view's shorter side: people zoom until an object is 
 SNAP = 4  # tokens: fields of neighbouring clicks are the same, so that they are cut once
 EDGE = 2  # cells of the logits from a field's side within which a mask may go on beyond it
 
+DUST = (
+    0.05  # of a mask's largest part: what is smaller no outline keeps (ml/vectorize/trace.py), so no field grows for it
+)
+
 Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 Extent = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max
 
 
@@ -58,9 +65,27 @@ class Seen:
         window[self.field.spans(CELL)] = self.logits
         return np.ascontiguousarray(window[field.spans(CELL)])
 
+    @cached_property
+    def inside(self) -> Mask:
+        """The mask (4 rows, 4 cols) without its dust."""
+        count, parts, stats, _ = cv2.connectedComponentsWithStats((self.logits > 0).astype(np.uint8), connectivity=8)
+        if count <= 2:
+            return np.asarray(parts > 0)
+        areas = stats[:, cv2.CC_STAT_AREA]
+        kept = areas >= DUST * areas[1:].max()
+        kept[0] = False
+        return np.asarray(kept[parts])
+
+    def stability(self) -> float:
+        """SAM's stability score of the mask without its dust; 1 where there is no mask."""
+        count, parts = cv2.connectedComponents((self.logits > -STABILITY_OFFSET).astype(np.uint8), connectivity=8)
+        kept = np.zeros(count, bool)
+        kept[parts[self.inside]] = True
+        return stability(np.where(kept[parts], self.logits, np.float32(-np.inf)))
+
     def extent(self) -> Extent | None:
-        """The bounds of the mask in the model's frame; None where there is no mask."""
-        inside = self.logits > 0
+        """The bounds of the mask without its dust in the model's frame; None where there is no mask."""
+        inside = self.inside
         rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
         if not len(rows):
             return None
@@ -73,8 +98,8 @@ class Seen:
         )
 
     def is_cut(self) -> bool:
-        """Whether the mask reaches a side of the field beyond which the window goes on."""
-        inside, field = self.logits > 0, self.field
+        """Whether more of the mask than dust reaches a side of the field beyond which the window goes on."""
+        inside, field = self.inside, self.field
         return bool(
             (field.row > 0 and inside[:EDGE].any())
             or (field.col > 0 and inside[:, :EDGE].any())
@@ -110,7 +135,7 @@ def grown(found: Seen, prompts: PromptSet, parts: Parts) -> Field | None:
         return None
     if found.is_cut():
         return _placed(_all_around(found, prompts), 0.0, larger)
-    return WHOLE if stability(found.logits) < parts.stability else None
+    return WHOLE if found.stability() < parts.stability else None
 
 
 def drawn(found: Seen, prompts: PromptSet) -> Field:

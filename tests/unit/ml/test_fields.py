@@ -123,6 +123,30 @@ def test_a_mask_that_is_not_stable_is_asked_for_in_the_whole_window() -> None:
     assert grown(shaky, at, Parts(SIDES, stability=0.75)) == WHOLE
 
 
+def test_no_field_grows_for_dust() -> None:
+    small, at = Field(24, 24, 16, 16), points((512, 512))
+    clean = mask(small, (480, 540), (480, 540))  # 225 cells
+    dusty = clean.copy()
+    dusty[0, 0:10] = dusty[40:42, 60:64] = 0.5  # ten cells at one side, eight at another
+    seen = Seen(dusty, small)
+    assert np.array_equal(seen.inside, clean > 0)
+    assert not seen.is_cut()
+    assert seen.extent() == Seen(clean, small).extent()
+    assert seen.stability() == 1.0 > stability(dusty)
+    assert grown(seen, at, Parts(SIDES, stability=0.99)) is None
+
+    dusty[0, 0:20] = 0.5
+    large = Seen(dusty, small)
+    assert large.is_cut()
+    assert large.stability() == pytest.approx(225 / 245)
+    assert grown(large, at, Parts(SIDES)) == Field(12, 12, 32, 32)
+
+
+def test_an_empty_mask_is_stable_and_not_cut() -> None:
+    nothing = Seen(np.full((64, 64), -9, np.float32), Field(24, 24, 16, 16))
+    assert (nothing.stability(), nothing.is_cut(), nothing.extent()) == (1.0, False, None)
+
+
 def test_logits_laid_over_another_field_keep_what_is_known_and_are_no_mask_elsewhere() -> None:
     small, large = Field(24, 24, 16, 16), Field(16, 16, 32, 32)
     seen = Seen(mask(small, (480, 540), (480, 540)), small)
