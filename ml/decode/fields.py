@@ -109,12 +109,18 @@ class Seen:
 
 
 def first_field(
-    prompts: PromptSet, sides: Sequence[int] = SIDES, *, last: Seen | None = None, view_px: float | None = None
+    prompts: PromptSet,
+    sides: Sequence[int] = SIDES,
+    *,
+    far: int = 0,
+    last: Seen | None = None,
+    view_px: float | None = None,
 ) -> Field:
     """The smallest of the fields that holds the prompts, a box with what lies around it, and the last mask, with room.
 
-    `sides` are tokens, rising, the last one the whole window's. `view_px` is the shorter side of what the user looks
-    at, in px of the model's frame: who looks from far above clicks on larger things.
+    `sides` are tokens, rising, the last one the whole window's; squares of `far` x `far` tokens fit around the field.
+    `view_px` is the shorter side of what the user looks at, in px of the model's frame: who looks from far above clicks
+    on larger things.
     """
     around = _around(prompts)
     wanted = max(_longer(around) + 2 * MARGIN * TOKEN, VIEW_SHARE * view_px if view_px else 0.0)
@@ -124,7 +130,7 @@ def first_field(
     if mask is not None:
         around = _together(around, mask)
         wanted = max(wanted, _longer(around) + 2 * MASK_MARGIN * TOKEN)
-    return _placed(around, wanted, sides)
+    return _placed(around, wanted, sides, far)
 
 
 def grown(found: Seen, prompts: PromptSet, parts: Parts) -> Field | None:
@@ -134,7 +140,7 @@ def grown(found: Seen, prompts: PromptSet, parts: Parts) -> Field | None:
     if not larger:
         return None
     if found.is_cut():
-        return _placed(_all_around(found, prompts), 0.0, larger)
+        return _placed(_all_around(found, prompts), 0.0, larger, parts.far)
     return WHOLE if found.stability() < parts.stability else None
 
 
@@ -145,13 +151,14 @@ def drawn(found: Seen, prompts: PromptSet) -> Field:
     return _placed(around, _longer(around) + 2 * MASK_MARGIN * TOKEN, larger)
 
 
-def _placed(around: Extent, wanted: float, sides: Sequence[int]) -> Field:
+def _placed(around: Extent, wanted: float, sides: Sequence[int], far: int = 0) -> Field:
     """The field of the first side that is long enough, its middle where that of `around` is, within the window."""
+    snap = max(SNAP, far)
     for side in sides:
         if side >= GRID:
             break
         col, row = (
-            int(np.clip(round(((low + high) / 2 / TOKEN - side / 2) / SNAP) * SNAP, 0, GRID - side))
+            int(np.clip(round(((low + high) / 2 / TOKEN - side / 2) / snap) * snap, 0, GRID - side))
             for low, high in ((around[0], around[2]), (around[1], around[3]))
         )
         field = Field(col, row, side, side)

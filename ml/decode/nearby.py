@@ -50,7 +50,7 @@ def decode_nearby(
     `StoppedError` before whichever step `stop` says that nobody waits for.
     """
     parts = asked.parts or parts_of(decoder.model)
-    field = shown = first_field(asked.prompts, parts.sides, last=asked.last, view_px=asked.view_px)
+    field = shown = first_field(asked.prompts, parts.sides, far=parts.far, last=asked.last, view_px=asked.view_px)
     if field == WHOLE and parts.draws_some:
         shown = first_field(
             asked.prompts, DRAWN if asked.last is None else SIDES, last=asked.last, view_px=asked.view_px

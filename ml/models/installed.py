@@ -240,8 +240,8 @@ def _decoding(said: dict[str, Any], prepared: bool, has_int8: bool) -> dict[str,
     if precision not in (FP32, INT8) or (precision == INT8 and not has_int8):
         raise ValueError(f"precision is {FP32}, or {INT8} beside a file decoder_int8")
     stability, far, hover_far = float(said.get("stability", 0)), said.get("far", 0), said.get("hover_far", 0)
-    if not 0 <= stability <= 1 or not {far, hover_far} <= {0, 2, 4}:
-        raise ValueError("stability is between 0 and 1; far and hover_far are 0, 2 or 4")
+    if not 0 <= stability <= 1 or not {far, hover_far} <= {0, 2, 4, 8}:
+        raise ValueError("stability is between 0 and 1; far and hover_far are 0, 2, 4 or 8")
     if not prepared:
         fields = hover = tuple(whole)
     return {

@@ -46,7 +46,7 @@ class Way:
 
 
 REFERENCE = Way((GRID,))
-LOOKS = tuple((SIDES[first:], far) for first in range(len(SIDES) - 1) for far in (4, 2))
+LOOKS = tuple((SIDES[first:], far) for first in range(len(SIDES) - 1) for far in (8, 4, 2))
 STABILITIES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # the more is saved, the earlier
 PREVIEWS = tuple(Way(SIDES[first:]) for first in range(len(SIDES) - 1))  # with nothing around; not for clicks
 

@@ -83,7 +83,8 @@ def test_the_most_saving_fields_that_agree_are_found_and_then_tried_in_eight_bit
     assert [(one.way, one.holds) for one in (first, second)] == [(Way((16, 32, 64)), False), (Way((32, 64)), True)]
     tried = [(one.way.fields[0], one.way.far, one.way.stability, one.holds) for one in clicks]
     assert tried == [
-        *((16, far, stability, False) for far in (4, 2) for stability in agreement.STABILITIES),
+        *((16, far, stability, False) for far in (8, 4, 2) for stability in agreement.STABILITIES),
+        (32, 8, 0.0, True),
         (32, 4, 0.0, True),
         (32, 2, 0.0, True),
     ], "a mask as firm as this one is believed at any stability"
@@ -107,14 +108,14 @@ def test_parts_that_differ_agree_once_shaky_masks_are_looked_at_whole(monkeypatc
     monkeypatch.setattr(Decoder, "decode", shaky)
     found = measured(monkeypatch, 16, 32, int8=False)
     held = [(one.way.fields, one.way.far, one.way.stability) for one in found if one.holds]
-    assert held == [(fields, far, 0.2) for fields in ((16, 32, 64), (32, 64)) for far in (4, 2)]
+    assert held == [(fields, far, 0.2) for fields in ((16, 32, 64), (32, 64)) for far in (8, 4, 2)]
     assert all(one.grown == 2 for one in found if one.holds)
     assert {one.iou for one in found if one.holds} == {1.0}
 
 
 def test_eight_bits_are_measured_against_full_precision_too(monkeypatch: pytest.MonkeyPatch) -> None:
     found = measured(monkeypatch, "int8")
-    assert [(one.way.precision, one.holds) for one in found] == [*[("fp32", True)] * 6, ("int8", False)]
+    assert [(one.way.precision, one.holds) for one in found] == [*[("fp32", True)] * 8, ("int8", False)]
     assert choice(found).precision == "fp32"
 
 

@@ -123,6 +123,19 @@ def test_a_mask_that_is_not_stable_is_asked_for_in_the_whole_window() -> None:
     assert grown(shaky, at, Parts(SIDES, stability=0.75)) == WHOLE
 
 
+def test_larger_squares_fit_around_a_field() -> None:
+    for place in ((512, 512), (600, 440), (1000, 20)):
+        for asked in (points(place), points(place, (place[0] - 200, place[1] + 100))):
+            field = first_field(asked, far=8)
+            assert (field.col % 8, field.row % 8) == (0, 0)
+            Look(field, 8)
+    assert first_field(points((600, 440)), far=8).cols == 16
+    cut = Seen(mask(Field(24, 24, 16, 16), (540, 640), (480, 540)), Field(24, 24, 16, 16))
+    found = grown(cut, points((560, 512)), Parts(SIDES, far=8))
+    assert found is not None
+    assert (found.col % 8, found.row % 8, found.cols) == (0, 0, 32)
+
+
 def test_no_field_grows_for_dust() -> None:
     small, at = Field(24, 24, 16, 16), points((512, 512))
     clean = mask(small, (480, 540), (480, 540))  # 225 cells

@@ -145,7 +145,7 @@ def test_a_decoder_of_an_older_export_is_refused_with_what_to_do(tmp_path: Path)
     [
         {"fields": []}, {"fields": [16, 32]}, {"fields": [32, 16, 64]}, {"fields": [16, 16, 64]}, {"fields": [1, 64]},
         {"fields": ["x", 64]}, {"fields": 64}, {"precision": "int4"}, {"precision": "int8"}, [], 7,
-        {"hover_fields": [16]}, {"far": 3}, {"hover_far": 8}, {"stability": 1.5}, {"stability": "x"}, {"far": [2]},
+        {"hover_fields": [16]}, {"far": 3}, {"hover_far": 16}, {"stability": 1.5}, {"stability": "x"}, {"far": [2]},
     ],
 )  # fmt: skip
 def test_fields_or_a_precision_that_cannot_be_are_refused(tmp_path: Path, decode: Any) -> None:
