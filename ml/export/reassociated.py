@@ -24,7 +24,8 @@ from ml.export.graphs import FRAME, positions
 HEADS, HEAD, INNER, WIDTH = 8, 16, 128, 256  # SAM2Base._build_sam_heads: num_heads, downsample rate 2, embedding_dim
 OUTPUT_TOKENS = 6  # object score, IoU, four masks
 SCALE = 1 / math.sqrt(HEAD)
-ABSENT = -1.5  # labels below: a point that is not there (-2); -1 is SAM's padding, which is attended to
+NOT_THERE = -2.0  # the label of a point that is not there; -1 is SAM's padding, which is attended to
+ABSENT = -1.5  # labels below
 HIDDEN = -1e9  # what an absent point's attention gets before the softmax
 
 
@@ -46,13 +47,20 @@ class Prepare(nn.Module):
         rows, cols = image_embed.shape[2], image_embed.shape[3]
         image = image_embed.flatten(2).transpose(1, 2)
         places = positions(self.matrix, field_origin, rows, cols)[None]
+        return (*self.of_tokens(image, places), *self.of_cells(high_res_feats_0, high_res_feats_1))
+
+    def of_tokens(self, image: Tensor, places: Tensor) -> tuple[Tensor, ...]:
+        """The first five, for tokens (1, n, 256)."""
         placed = image + places
         keys = self.key(placed).reshape(1, -1, HEADS, HEAD).permute(0, 2, 3, 1)
-        values = _heads(self.value(image))
-        queries = _heads(self.query(placed))
+        return image, places, keys, _heads(self.value(image)), _heads(self.query(placed))
+
+    def of_cells(self, high_res_feats_0: Tensor, high_res_feats_1: Tensor) -> tuple[Tensor, Tensor]:
+        """The last two, for h x w tokens."""
+        rows, cols = high_res_feats_1.shape[2] // 2, high_res_feats_1.shape[3] // 2
         middle = high_res_feats_1.reshape(1, 64, rows, 2, cols, 2).permute(0, 2, 4, 3, 5, 1)
         fine = high_res_feats_0.reshape(1, 32, rows, 2, 2, cols, 2, 2).permute(0, 2, 5, 3, 6, 4, 7, 1)
-        return image, places, keys, values, queries, fine.reshape(1, -1, 32), middle.reshape(1, -1, 64)
+        return fine.reshape(1, -1, 32), middle.reshape(1, -1, 64)
 
 
 class MaskPrompt(nn.Module):
@@ -71,8 +79,10 @@ class MaskPrompt(nn.Module):
 class Decoder(nn.Module):
     """B prompt sets over what `Prepare` made of one image or field."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, learns: bool = False) -> None:
+        """`learns`: the model's weights get gradients through this; it is then to be made anew after each change."""
         super().__init__()
+        self.learns = learns
         decoder, prompts = model.sam_mask_decoder, model.sam_prompt_encoder
         transformer = decoder.transformer
         self.first, self.second = transformer.layers
@@ -252,4 +262,7 @@ def _joined(x: Tensor) -> Tensor:
 
 def _keep(module: nn.Module, **tensors: Tensor) -> None:
     for name, tensor in tensors.items():
-        module.register_buffer(name, tensor.detach().clone().contiguous())
+        if getattr(module, "learns", False):
+            setattr(module, name, tensor)
+        else:
+            module.register_buffer(name, tensor.detach().clone().contiguous())

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ml.encode.torch_encoder import has_bfloat16
+from ml.export import reassociated
 
 CONFIG = Path(__file__).with_name("edgewise_nano.yaml")
 STRIDE = 16  # pixels of an image token
@@ -17,6 +18,8 @@ FIELD = 1024  # pixels of the model's frame
 # The frequencies of the random Fourier features that tell places apart: `sam2` draws all of them with deviation 1, by
 # which a click is known to some 80 px only. A quarter each of three and eight times as many lets a click be sharp.
 FREQUENCIES = ((0.5, 1.0), (0.25, 3.0), (0.25, 8.0))
+
+NO_POINT = -1.0  # the label of a place in a row of points that is none
 
 Features = tuple[Tensor, Tensor, Tensor]
 
@@ -64,9 +67,16 @@ def _alike(attention: Any) -> None:
 
 
 def precision() -> AbstractContextManager[object]:
-    """What a step runs in: bfloat16 where this processor multiplies it itself, as elsewhere it takes ten times as long
-    as single precision (13 times, on a processor with AVX2 alone)."""
-    return torch.autocast("cpu", torch.bfloat16) if has_bfloat16() else nullcontext()
+    """What a step runs in: bfloat16 where this processor has tiles for it (AMX), else single precision.
+
+    With AVX-512's bfloat16 alone the encoder takes as long, the decoder 1.5 times; with AVX2 alone 13 times.
+    """
+    return torch.autocast("cpu", torch.bfloat16) if has_tiles() else nullcontext()
+
+
+def has_tiles() -> bool:
+    """Whether this processor multiplies matrices of bfloat16 by itself."""
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 def encode(model: Any, pixels: Tensor) -> Features:
@@ -86,36 +96,99 @@ def positions(model: Any, tokens: int, offset: tuple[float, float]) -> Tensor:
 
 
 class Asked(NamedTuple):
-    """B prompts: `points` (B, N, 2) in the frame, px, edge convention; `labels` (B, N) as SAM's; `previous`
-    (B, 1, R/4, R/4), the logits of the round before, or None."""
+    """B prompts: `points` (B, N, 2) in the frame, px, edge convention; `labels` (B, N) as SAM's, -1 for no point;
+    `previous` (B, 1, R/4, R/4), the logits of the round before, or None."""
 
     points: Tensor
     labels: Tensor
     previous: Tensor | None = None
 
 
-def decode(model: Any, features: Sequence[Tensor], place: Tensor, asked: Asked) -> tuple[Tensor, Tensor, Tensor]:
+@dataclass(frozen=True)
+class View:
+    """A square of a crop's tokens that masks are drawn in; the rest is seen in squares of `far` x `far` tokens.
+
+    With `far` 0 the rest is not seen at all. Column, row and side are multiples of it.
+    """
+
+    col: int
+    row: int
+    side: int
+    far: int = 0
+
+    def span(self, each: int) -> tuple[slice, slice]:
+        """Its rows and columns in what has so many entries a token."""
+        return tuple(slice(each * start, each * (start + self.side)) for start in (self.row, self.col))  # type: ignore[return-value]
+
+
+def decode(
+    model: Any, features: Sequence[Tensor], place: Tensor, asked: Asked, view: View | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Masks (B, 4, R/4, R/4), predicted IoU (B, 4) and object score (B, 1) of B prompts, as `SAM2Base` gives them.
 
-    `features` of I images, image i for the prompts from i * B / I on; `place` as of `positions`.
+    `features` of I crops, crop i for the prompts from i * B / I on; `place` as of `positions`. With a view the masks,
+    and those fed back, are those of its part of the crops, which is seen as a click sees it (`ml/decode/look.py`).
     """
-    encoder, decoder = model.sam_prompt_encoder, model.sam_mask_decoder
-    each = len(asked.points) // len(features[0])
-    embedding, fine, middle = (one.repeat_interleave(each, 0) for one in features)
-    sparse = encoder._embed_points(asked.points - 0.5, asked.labels, pad=True)  # `sam2` adds the half
-    if asked.previous is None:
-        dense = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1).expand_as(embedding)
-    else:
-        dense = encoder.mask_downscaling(asked.previous)
-    masks, scores, _, present = decoder.predict_masks(
-        image_embeddings=embedding,
-        image_pe=place,
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense,
-        repeat_image=False,
-        high_res_features=[fine, middle],
-    )
-    return masks.float(), scores.float(), present.float()
+    prepare, branch = reassociated.Prepare(model), reassociated.MaskPrompt(model)
+    decoder = reassociated.Decoder(model, learns=True)
+    images = len(features[0])
+    each = len(asked.points) // images
+    whole = View(0, 0, features[0].shape[-1])
+    view = view or whole
+    outside = _outside(view, whole.side)
+    counts = torch.cat([torch.ones(view.side**2), torch.full((int(outside.sum()),), float(view.far**2))])
+    shown = torch.arange(view.side**2).reshape(view.side, view.side)
+    places = _tokens(place, view, outside)
+    found = []
+    for number in range(images):
+        mine = slice(number * each, (number + 1) * each)
+        embedding, fine, middle = (one[number : number + 1] for one in features)
+        tokens = prepare.of_tokens(_tokens(embedding, view, outside), places)
+        cells = prepare.of_cells(fine[(..., *view.span(4))], middle[(..., *view.span(2))])
+        points, labels = asked.points[mine] - 0.5, asked.labels[mine]  # `sam2` adds the half
+        labels = torch.where(labels == NO_POINT, torch.full_like(labels, reassociated.NOT_THERE), labels)
+        if asked.previous is None:
+            drawn, has = torch.zeros(1, 1, 16), torch.zeros(each)
+        else:
+            drawn, has = _drawn(branch, asked.previous[mine], view, outside), torch.ones(each)
+        found.append(decoder(*tokens, *cells, counts, shown, points, labels, drawn, has)[:3])
+    masks, scores, present = (torch.cat(one).float() for one in zip(*found, strict=True))
+    return masks, scores, present
+
+
+def _outside(view: View, side: int) -> Tensor:
+    """Which of the crop's squares, row by row, lie beside the view."""
+    if not view.far:
+        return torch.zeros(0, dtype=torch.bool)
+    outside = torch.ones(side // view.far, side // view.far, dtype=torch.bool)
+    first, last = (view.row // view.far, view.col // view.far), view.side // view.far
+    outside[first[0] : first[0] + last, first[1] : first[1] + last] = False
+    return outside.flatten()
+
+
+def _tokens(grid: Tensor, view: View, outside: Tensor) -> Tensor:
+    """(1, C, h, w) to the tokens (1, n, C) of a view: its own row by row, then the squares beside it."""
+    near = grid[(..., *view.span(1))].flatten(2)
+    if view.far:
+        squares = nn.functional.avg_pool2d(grid, view.far).flatten(2)
+        near = torch.cat([near, squares[..., outside]], 2)
+    return near.transpose(1, 2)
+
+
+def _drawn(branch: nn.Module, previous: Tensor, view: View, outside: Tensor) -> Tensor:
+    """What the mask prompt's branch makes of logits (B, 1, 4s, 4s) over a view, at its tokens: (B, n, 16).
+
+    Beside the view a mask is as far as at the view's rim (`ml.decode.fields.Seen.over`).
+    """
+    near: Tensor = branch(previous)
+    if not view.far:
+        return near
+    rim = torch.cat([previous[..., 0, :], previous[..., -1, :], previous[..., :, 0], previous[..., :, -1]], -1)
+    side = round(math.sqrt(len(outside)))
+    window = rim.mean(-1).clamp(max=0)[..., None, None].repeat(1, 1, 4 * side, 4 * side)
+    rows, cols = (slice(4 * one.start // view.far, 4 * one.stop // view.far) for one in view.span(1))
+    window[..., rows, cols] = nn.functional.avg_pool2d(previous, view.far)
+    return torch.cat([near, branch(window)[:, outside]], 1)
 
 
 def glimpse(model: Any, features: Features, clicks: Tensor) -> tuple[Tensor, Tensor]:

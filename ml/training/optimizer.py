@@ -7,7 +7,7 @@ import torch
 import torch.distributed as group
 from torch import Tensor, nn
 
-from ml.encode.torch_encoder import has_bfloat16
+from ml.training import network
 from ml.training.muon import Muon
 from ml.training.stages import Stage
 
@@ -66,7 +66,7 @@ def mixes(name: str, parameter: nn.Parameter) -> bool:
 
 
 def _muon(groups: list[dict[str, Any]], rate: float) -> torch.optim.Optimizer:
-    if has_bfloat16():
+    if network.has_tiles():
         return torch.optim.Muon(groups, lr=rate, adjust_lr_fn="match_rms_adamw")
     return Muon(groups, rate)
 

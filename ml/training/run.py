@@ -71,8 +71,7 @@ class Run:
             progress = min(1.0, self.spent[stage.name] / seconds)
             slope = 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress))
             rate = stage.rate * slope * min(1.0, (self.steps - first + 1) / WARM_STEPS)
-            loss, report = self.learner.step(stage, self.steps, progress)
-            loss.backward()
+            report = self.learner.step(stage, self.steps, progress)
             self._average([one for _, one in named])
             torch.nn.utils.clip_grad_norm_([one for _, one in named], 1.0)
             optimizer.step(rate)
@@ -97,6 +96,7 @@ class Run:
             "model": self.mean,
             "raw": self.model.state_dict(),
             "affinity": self.learner.affinity.state_dict(),
+            "hints": self.learner.hints.state_dict(),
             "spent": dict(self.spent),
             "before": self.before,
             "steps": self.steps,
@@ -131,6 +131,8 @@ class Run:
             state = torch.load(path, weights_only=True)
             self.model.load_state_dict(state["raw"])
             self.learner.affinity.load_state_dict(state["affinity"])
+            if "hints" in state:
+                self.learner.hints.load_state_dict(state["hints"])
             self.mean, self.steps = state["model"], state["steps"]
             self.spent.update(state["spent"])
             self.before = state.get("before", {})

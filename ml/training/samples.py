@@ -17,7 +17,7 @@ MEAN, STD = (
     np.array([0.229, 0.224, 0.225], np.float32),
 )  # sam2's utils/transforms.py
 CELL = 4  # a mask's cell in pixels: SAM's logits are 256 x 256 over 1024 px
-LEAST_PX2 = 44
+LEAST_PX2 = 100
 MOST_SHARE = 0.75
 BOX_JITTER = 0.08  # of the side, as in SAM's training ("Segment Anything", appendix A: 10 %, at most 20 px)
 BOX_JITTER_PX = 20.0

@@ -8,33 +8,47 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ml.quality.clicks import next_click
 from ml.training import losses, network, samples
 
 Report = dict[str, float]
+# Tokens a side, squares around them, prompts: of a crop of 1024 px and of one of 512.
+PARTS = ((8, 8, 32), (8, 4, 24), (16, 8, 16), (16, 4, 12), (32, 8, 6))
+HALVES = ((8, 4, 24), (16, 4, 16), (32, 0, 5))
 ONE_ROUND = 0.3  # of a stage: so long each prompt is asked once only
-MOST_PROMPTS = 4  # times those of the whole crop, in a part of it
 BOXES = 0.5  # of the prompts: they are learned later than clicks
+HINTS = 2  # what a token of the image tells of a prompt: how much of it is the object's, whether it lies in the box
+RENEWED = 4  # steps until one of the crops that are kept is replaced
+TRIES = 100  # to find a part of crops with objects that are large enough
+FED_BACK = 0.3  # of lone clicks: the mask of the best score is corrected, of the others the single one
+MIDDLE = 0.5  # of corrections: in the middle of what is wrong, as people click; the others lie anywhere in it
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Crops of `size` px, `images` a step and `prompts` on each; which parts learn, and how fast.
+    """Crops of `size` px, `images` a step, in each the `fields`; which parts learn, and how fast.
 
     A prompt is corrected by up to `rounds` - 1 clicks: a model that has seen two of them goes astray with the fourth.
-    Decoding a part of a large crop, as a click does, teaches more prompts a second on features that have seen it all.
+    Decoding parts of a large crop, as a click does, teaches more prompts a second on features that have seen it all.
     """
 
     name: str
     size: int
     images: int
-    prompts: int
+    fields: tuple[tuple[int, int, int], ...]  # (tokens a side, squares around it, prompts): all decoded in each step
     rounds: int
     rate: float
-    encoder_rate: float  # of the rate
+    encoder_rate: float  # of the rate; 0: the encoder stays as it is
     zoom: tuple[float, float]
     even: tuple[float, float]  # the balanced share of the loss, from begin to end
     hold: float = 0.0  # of the loss of `glimpse`, which keeps features holding objects together
-    fields: tuple[int, ...] = ()  # tokens a side that are decoded, one of these each step; none: all
+    hints: float = 0.0  # of the loss of what the image's tokens know of a prompt after each layer of the decoder
+    keep: int = 0  # crops whose features are kept, where the encoder stays as it is: each field is of one of them
+    plain: float = 0.0  # of the crops: seen as they were made
+
+    def __post_init__(self) -> None:
+        if self.hold > 0 and any(side * network.STRIDE != self.size for side, _, _ in self.fields):
+            raise ValueError("a glimpse is of the whole crop: hold belongs to fields of the crop's size")
 
     @property
     def decodes(self) -> bool:
@@ -42,41 +56,30 @@ class Stage:
         return self.rounds > 0
 
 
-# A prompt costs as many tokens as its crop has: crops of 128 px teach 2.5 times as many a second as those of 256 px.
+# A prompt costs about as many tokens as it is shown: fields of 128 px teach three times as many a second as of 256 px.
 STAGES = {
-    "features": Stage("features", 256, 6, 24, 0, 1e-3, 1.0, (0.6, 2.2), (1.0, 1.0)),
-    "clicks": Stage("clicks", 128, 6, 16, 2, 5e-4, 1.0, (0.6, 2.6), (1.0, 0.5), 0.5),
-    "decoder": Stage("decoder", 256, 3, 12, 3, 5e-4, 0.6, (0.6, 2.2), (0.7, 0.3), 0.3),
-    "together": Stage("together", 512, 1, 10, 5, 3e-4, 0.5, (0.6, 1.6), (0.3, 0.0), 0.0, (16, 32)),
-    "finish": Stage("finish", 1024, 1, 6, 6, 1e-4, 0.5, (0.8, 1.0), (0.0, 0.0), 0.0, (16, 32, 64)),
+    one.name: one
+    for one in (
+        Stage("features", 256, 6, ((16, 0, 24),), 0, 1e-3, 1.0, (0.6, 2.2), (1.0, 1.0)),
+        Stage("clicks", 128, 6, ((8, 0, 16),), 2, 5e-4, 1.0, (0.6, 2.6), (1.0, 0.5), hold=0.5, hints=0.3),
+        Stage("decoder", 256, 3, ((16, 0, 12),), 3, 5e-4, 0.6, (0.6, 2.2), (0.7, 0.3), hold=0.3, hints=0.3),
+        Stage("prompts", 1024, 1, PARTS, 4, 6e-4, 0.0, (0.7, 1.0), (0.3, 0.0), hints=1.0, keep=32, plain=0.3),
+        Stage("together", 512, 1, HALVES, 5, 3e-4, 0.5, (0.6, 1.6), (0.3, 0.0), hints=0.2, plain=0.2),
+        Stage("finish", 1024, 1, (*PARTS, (64, 0, 2)), 6, 2e-4, 0.5, (0.8, 1.0), (0.0, 0.0), hints=0.1, plain=0.5),
+    )
 }
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A square of tokens of a crop that is decoded, and how many prompts are asked in it."""
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Crops whose features are known: `features` in which gradients gather, and numbered objects (I, R, R).
 
-    col: int
-    row: int
-    side: int
-    prompts: int
+    Where the encoder learns, `encoded` are the same features as it gave them.
+    """
 
-    @property
-    def pixels(self) -> tuple[slice, slice]:
-        """Its rows and columns."""
-        return _span(self.row, self.side, network.STRIDE), _span(self.col, self.side, network.STRIDE)
-
-    def of(self, features: network.Features) -> network.Features:
-        """What of features of strides 16, 4 and 8 lies in it."""
-        embedding, fine, middle = (
-            one[..., _span(self.row, self.side, cells), _span(self.col, self.side, cells)]
-            for one, cells in zip(features, (1, 4, 2), strict=True)
-        )
-        return embedding, fine, middle
-
-
-def _span(start: int, length: int, each: int) -> slice:
-    return slice(start * each, (start + length) * each)
+    features: network.Features
+    objects: list[samples.Ids]
+    encoded: network.Features | None
 
 
 class Learner:
@@ -85,43 +88,84 @@ class Learner:
     def __init__(self, model: Any, pool: samples.Crops, random: np.random.Generator) -> None:
         self.model, self.pool, self.random = model, pool, random
         self.affinity = nn.Conv2d(32, len(losses.OFFSETS), 1)
+        layers = model.sam_mask_decoder.transformer.layers
+        self.hints = nn.ModuleList(nn.Linear(layer.norm4.normalized_shape[0], HINTS) for layer in layers)
+        self._known: list[Tensor] = []  # the image's tokens (B, T, 256) after each layer of the last decodings
+        for layer in layers:
+            layer.norm4.register_forward_hook(lambda norm, given, found: self._known.append(found))
+        self._kept: list[_Batch] = []
 
     def named_parameters(self) -> list[tuple[str, nn.Parameter]]:
         """All that learns: not the memory, which needs series of dates."""
         learns = ("image_encoder.", "sam_mask_decoder.", "sam_prompt_encoder.", "no_mem_embed")
         own = [(name, one) for name, one in self.model.named_parameters() if name.startswith(learns)]
-        return own + [(f"affinity.{name}", one) for name, one in self.affinity.named_parameters()]
+        aids = (("affinity", self.affinity), ("hints", self.hints))
+        return own + [(f"{aid}.{name}", one) for aid, module in aids for name, one in module.named_parameters()]
 
-    def step(self, stage: Stage, number: int, progress: float) -> tuple[Tensor, Report]:
-        """The loss of a step by its number, its gradient not yet taken; `progress` 0..1 of the stage.
+    def step(self, stage: Stage, number: int, progress: float) -> Report:
+        """Adds the gradient of a step by its number; `progress` 0..1 of the stage.
 
         All processes go through as many rounds of a step, since they wait for each other.
         """
         if not stage.decodes:
             return self._features(stage)
-        return self._decoder(stage, 1 + number % stage.rounds if progress > ONE_ROUND else 1, progress)
-
-    def _batch(
-        self, stage: Stage, boxes: float, part: "_Part | None" = None
-    ) -> tuple[Tensor, Tensor, list[samples.Prompts]]:
-        """Pixels (I, 3, R, R), objects (I, R/4, R/4), and prompts on each, in a part of it where one is named."""
-        where = part.pixels if part else (slice(None), slice(None))
-        pixels: list[npt.NDArray[np.float32]] = []
-        objects: list[npt.NDArray[np.int64]] = []
-        prompts: list[samples.Prompts] = []
-        while len(pixels) < stage.images:
-            image, ids = self.pool.crop(self.random, stage.size, stage.zoom)
-            asked = samples.prompts_on(ids[where], part.prompts if part else stage.prompts, self.random, boxes=boxes)
+        learns = stage.encoder_rate > 0
+        batch = self._encoded(stage) if learns else None
+        if not learns and (len(self._kept) < stage.keep or number % RENEWED == 0):
+            self._kept = [*self._kept, self._encoded(stage)][-stage.keep :]
+        said: dict[str, list[float]] = {}
+        for index, field in enumerate(stage.fields):
+            rounds = 1 + (number + index) % stage.rounds if progress > ONE_ROUND else 1
+            seen = batch or self._kept[int(self.random.integers(len(self._kept)))]
+            asked = self._asked(stage, seen, *field)
             if asked is None:
                 continue
-            pixels.append(samples.normalised(samples.seen(image, self.random)))
-            objects.append(ids[2::4, 2::4].astype(np.int64))
-            prompts.append(asked)
-        return torch.from_numpy(np.stack(pixels)), torch.from_numpy(np.stack(objects)), prompts
+            loss, report = self._decoder(stage, seen, asked, (rounds, progress))
+            (loss / len(stage.fields)).backward()
+            for name, value in report.items():
+                said.setdefault(name, []).append(value)
+        if batch is not None and batch.encoded is not None:
+            taught = [
+                (one, leaf.grad)
+                for one, leaf in zip(batch.encoded, batch.features, strict=True)
+                if leaf.grad is not None
+            ]
+            if taught:
+                torch.autograd.backward([one for one, _ in taught], [gradient for _, gradient in taught])
+        return {name: float(np.mean(values)) for name, values in said.items()}
 
-    def _features(self, stage: Stage) -> tuple[Tensor, Report]:
-        pixels, objects, prompts = self._batch(stage, boxes=0.0)
-        clicks = torch.from_numpy(np.stack([one.points[:, 0] for one in prompts]))
+    def _crops(self, stage: Stage) -> tuple[Tensor, list[samples.Ids]]:
+        """Pixels (I, 3, R, R) and objects (R, R) of I crops."""
+        pixels: list[npt.NDArray[np.float32]] = []
+        objects: list[samples.Ids] = []
+        while len(pixels) < stage.images:
+            image, ids = self.pool.crop(self.random, stage.size, stage.zoom)
+            if not ids.any():
+                continue
+            if self.random.random() >= stage.plain:
+                image = samples.seen(image, self.random)
+            pixels.append(samples.normalised(image))
+            objects.append(ids)
+        return torch.from_numpy(np.stack(pixels)), objects
+
+    def _encoded(self, stage: Stage) -> _Batch:
+        """New crops and their features."""
+        learns = stage.encoder_rate > 0
+        pixels, objects = self._crops(stage)
+        with network.precision(), torch.set_grad_enabled(learns):
+            encoded = network.encode(self.model, pixels)
+        first, second, third = (one.detach().requires_grad_(learns) for one in encoded)
+        return _Batch((first, second, third), objects, encoded if learns else None)
+
+    def _features(self, stage: Stage) -> Report:
+        ((_, _, count),) = stage.fields
+        asked: list[samples.Prompts] = []
+        while len(asked) < stage.images:
+            pixels, ids = self._crops(stage)
+            found = [samples.prompts_on(one, count, self.random, boxes=0.0) for one in ids]
+            asked = [one for one in found if one is not None]
+        objects = torch.from_numpy(np.stack([one[2::4, 2::4].astype(np.int64) for one in ids]))
+        clicks = torch.from_numpy(np.stack([one.points[:, 0] for one in asked]))
         with network.precision():
             features = network.encode(self.model, pixels)
             logits, upscaled = network.glimpse(self.model, features, clicks)
@@ -129,48 +173,92 @@ class Learner:
         cells = (clicks / samples.CELL).long()
         mask = losses.clicked(logits, objects, cells)
         edge = losses.affinities(near.float(), objects)
+        (mask + edge).backward()
         with torch.no_grad():
             images = torch.arange(len(objects))[:, None]
             wanted = objects[images, cells[..., 1], cells[..., 0]]
             truth = (objects[:, None] == wanted[..., None, None]).flatten(0, 1)
-            found = losses.overlap(logits.flatten(0, 1)[:, None], truth).mean()
-        return mask + edge, {"mask": float(mask.detach()), "edge": float(edge.detach()), "iou": float(found)}
+            found_iou = losses.overlap(logits.flatten(0, 1)[:, None], truth).mean()
+        return {"mask": float(mask.detach()), "edge": float(edge.detach()), "iou": float(found_iou)}
 
-    def _decoder(self, stage: Stage, rounds: int, progress: float) -> tuple[Tensor, Report]:
-        part = self._part(stage)
-        pixels, _, prompts = self._batch(stage, BOXES, part)
+    def _decoder(
+        self, stage: Stage, batch: _Batch, given: tuple[network.View, list[samples.Prompts]], when: tuple[int, float]
+    ) -> tuple[Tensor, Report]:
+        """The loss of what is asked in a part of the crops, in so many rounds at some progress."""
+        (view, prompts), (rounds, progress) = given, when
         free = (network.FIELD - stage.size) // network.STRIDE
         col, row = (int(n) for n in self.random.integers(0, free + 1, 2))
-        offset = (float(network.STRIDE * (col + part.col)), float(network.STRIDE * (row + part.row)))
-        place = network.positions(self.model, part.side, offset)
+        place = network.positions(
+            self.model, stage.size // network.STRIDE, (float(network.STRIDE * col), float(network.STRIDE * row))
+        )
+        offset = (float(network.STRIDE * (col + view.col)), float(network.STRIDE * (row + view.row)))
         truth = torch.from_numpy(np.concatenate([one.masks for one in prompts])).float()
         points = torch.from_numpy(np.concatenate([one.points for one in prompts])) + torch.tensor(offset)
         asked = network.Asked(points, torch.from_numpy(np.concatenate([one.labels for one in prompts])))
+        first = asked
         even = stage.even[0] + (stage.even[1] - stage.even[0]) * progress
-        with network.precision():
-            features = part.of(network.encode(self.model, pixels))
         said: Report = {}
         total = torch.zeros(())
         if stage.hold > 0:
-            total = total + stage.hold * self._held(features, prompts)
+            total = total + stage.hold * self._held(batch.features, prompts)
         for number in range(rounds):
             learns = number in (0, rounds - 1)  # those between only lead to where the last one starts from
+            self._known.clear()
             with network.precision(), torch.set_grad_enabled(learns):
-                masks, scores, present = network.decode(self.model, features, place, asked)
+                masks, scores, present = network.decode(self.model, batch.features, place, asked, view)
             judged = losses.judge(masks, scores, present, truth, even)
             weight = 1.0 if number == 0 else 0.6
             if learns:
                 total = total + weight * judged.loss
+            if learns and stage.hints > 0:
+                total = total + weight * stage.hints * self._hinted(first, truth, offset)
             said |= _measures(judged.overlaps, scores, asked.labels, number)
             if number + 1 < rounds:
-                asked = _corrected(_chosen(masks, scores, asked.labels), truth, asked, offset)
+                asked = _corrected(self._chosen(masks, scores, asked.labels), truth, asked, offset, self.random)
         return total, said | {"loss": float(total.detach())}
 
-    def _part(self, stage: Stage) -> "_Part":
-        whole = stage.size // network.STRIDE
-        side = int(self.random.choice(stage.fields)) if stage.fields else whole
-        col, row = (int(n) for n in self.random.integers(0, whole - side + 1, 2))
-        return _Part(col, row, side, stage.prompts * min(MOST_PROMPTS, (whole // side) ** 2))
+    def _asked(
+        self, stage: Stage, batch: _Batch, side: int, far: int, count: int
+    ) -> tuple[network.View, list[samples.Prompts]] | None:
+        """A part of the crops, somewhere, that has objects in each, and prompts on them; None where none is found."""
+        free = stage.size // network.STRIDE - side
+        for _ in range(TRIES):
+            each = far or 1
+            col, row = (each * int(n) for n in self.random.integers(0, free // each + 1, 2))
+            view = network.View(col, row, side, far)
+            where = view.span(network.STRIDE)
+            found = [samples.prompts_on(ids[where], count, self.random, boxes=BOXES) for ids in batch.objects]
+            prompts = [one for one in found if one is not None]
+            if len(prompts) == len(found):
+                return view, prompts
+        return None
+
+    def _hinted(self, asked: network.Asked, truth: Tensor, offset: tuple[float, ...]) -> Tensor:
+        """The loss of what the image's tokens tell, after each layer, of what was first asked for."""
+        inside = nn.functional.avg_pool2d(truth[:, None], network.STRIDE // samples.CELL)[:, 0]
+        side = inside.shape[-1]
+        boxed = asked.labels[:, 0] == 2
+        low, high = ((asked.points[:, corner] - torch.tensor(offset))[:, :, None] for corner in (0, 1))
+        middles = (torch.arange(side) + 0.5) * network.STRIDE
+        along = (middles > low) & (middles < high)  # (B, 2, side): x, y
+        within = (along[:, 1, :, None] & along[:, 0, None, :]).float()
+        total = truth.new_zeros(())
+        layers = len(self.hints)
+        for number, hint in enumerate(self.hints):
+            known = torch.cat(self._known[number::layers])
+            told = hint(known[:, : side * side]).float().view(*inside.shape, HINTS)
+            total = total + losses.balanced(told[..., 0], inside).mean()
+            if bool(boxed.any()):
+                total = total + losses.balanced(told[boxed][..., 1], within[boxed]).mean() * boxed.float().mean()
+        return total
+
+    def _chosen(self, masks: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
+        """(B, h, w): the single one, as Edgewise offers it first; after a lone click now and then the best-scored of
+        the three, as SAM's predictor takes it."""
+        lone = ((labels >= 0).sum(1) == 1) & (labels[:, 0] == 1)
+        other = lone & torch.from_numpy(self.random.random(len(lone)) < FED_BACK)
+        index = torch.where(other, 1 + scores[:, 1:].argmax(1), 0)
+        return masks[torch.arange(len(masks)), index]
 
     def _held(self, features: network.Features, prompts: list[samples.Prompts]) -> Tensor:
         """The loss of what a glimpse at each click finds; boxes do not count."""
@@ -202,16 +290,12 @@ def _measures(overlaps: Tensor, scores: Tensor, labels: Tensor, number: int) -> 
     return said
 
 
-def _chosen(masks: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
-    """(B, h, w): after a lone click the best-scored of the three, as SAM's predictor takes it; else the single one."""
-    lone = (labels >= 0).sum(1) == 1
-    index = torch.where(lone & (labels[:, 0] == 1), 1 + scores[:, 1:].argmax(1), 0)
-    return masks[torch.arange(len(masks)), index]
-
-
 @torch.no_grad()
-def _corrected(chosen: Tensor, truth: Tensor, asked: network.Asked, offset: tuple[float, ...]) -> network.Asked:
-    """One more click each, somewhere in what is wrong, and the mask fed back as SAM's predictor does."""
+def _corrected(
+    chosen: Tensor, truth: Tensor, asked: network.Asked, offset: tuple[float, ...], random: np.random.Generator
+) -> network.Asked:
+    """One more click each, in the middle of what is wrong or somewhere in it, and the mask fed back as SAM's predictor
+    does."""
     found, there = chosen > 0, truth > 0
     missing, wrong = (there & ~found).flatten(1).float(), (found & ~there).flatten(1).float()
     errors = missing + wrong
@@ -221,7 +305,12 @@ def _corrected(chosen: Tensor, truth: Tensor, asked: network.Asked, offset: tupl
     is_negative = wrong.gather(1, at[:, None])[:, 0] > 0
     width = truth.shape[-1]
     cell = torch.stack([at % width, at // width], 1).float()
-    place = (cell + torch.rand(len(at), 2)) * samples.CELL + torch.tensor(offset)
-    points = torch.cat([asked.points, place[:, None]], 1)
+    place = (cell + torch.rand(len(at), 2)) * samples.CELL
+    for index in np.flatnonzero(random.random(len(at)) < MIDDLE):
+        click = next_click(found[index].numpy(), there[index].numpy())
+        if click is not None:
+            place[index] = samples.CELL * torch.tensor(click[0])
+            is_negative[index] = click[1] == 0
+    points = torch.cat([asked.points, (place + torch.tensor(offset))[:, None]], 1)
     labels = torch.cat([asked.labels, (~is_negative).float()[:, None]], 1)
     return network.Asked(points, labels, chosen[:, None].clamp(-32, 32))

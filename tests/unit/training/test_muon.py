@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: .venv/bin/pip install '.[torch,train]' and sam2")
 pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTRIBUTING.md")
 
-from ml.training import optimizer  # noqa: E402
+from ml.training import network, optimizer  # noqa: E402
 from ml.training.muon import Muon, even  # noqa: E402
 
 BFLOAT16 = 0.03  # of the update: it has 8 bits, and five steps
@@ -46,8 +46,8 @@ def test_a_matrix_without_a_gradient_stays() -> None:
 
 
 @pytest.mark.parametrize(("has", "wanted"), [(True, torch.optim.Muon), (False, Muon)])
-def test_the_one_of_torch_is_taken_where_the_processor_has_bfloat16(
+def test_the_one_of_torch_is_taken_where_the_processor_has_tiles_for_bfloat16(
     monkeypatch: pytest.MonkeyPatch, has: bool, wanted: type
 ) -> None:
-    monkeypatch.setattr(optimizer, "has_bfloat16", lambda: has)
+    monkeypatch.setattr(network, "has_tiles", lambda: has)
     assert isinstance(optimizer._muon([{"params": [torch.nn.Parameter(torch.ones(16, 16))]}], 1e-3), wanted)

@@ -1,5 +1,6 @@
 """The small model is of SAM 2.1's own modules, answers as they do, and can learn that the mask follows the click."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: .venv/bin/pip install '.[torch,train]' and sam2")
 pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTRIBUTING.md")
 
-from ml.embeddings.features import SHAPES  # noqa: E402
+from ml.decode import WHOLE, Field, Look, OnnxDecoder, Seen  # noqa: E402
+from ml.embeddings.features import SHAPES, Embedding  # noqa: E402
+from ml.export.folder import Card, write_folder  # noqa: E402
+from ml.export.weights import NANO  # noqa: E402
+from ml.models import load_model  # noqa: E402
 from ml.training import losses, network, samples  # noqa: E402
 from ml.training.network import Asked  # noqa: E402
 
@@ -70,6 +75,29 @@ def test_a_decode_is_what_sam_s_own_heads_answer(model: Any, *, with_mask: bool)
             assert torch.allclose(ours[0][:, output], masks, atol=1e-4)
             assert torch.allclose(ours[1][:, output], scores, atol=1e-5)
             assert torch.allclose(ours[2], present, atol=1e-5)
+
+
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_a_view_is_seen_as_a_click_sees_it(model: Any, tmp_path: Path, *, with_mask: bool) -> None:
+    """The same masks as the exported decoder's for the same look, of a window and of the mask that is fed back."""
+    random = torch.Generator().manual_seed(4)
+    features = [torch.randn(shape, generator=random) for shape in SHAPES.values()]
+    points, labels = torch.rand(1, 2, 2, generator=random) * 200 + 300, torch.tensor([[1.0, 0.0]])
+    previous = torch.randn(1, 1, 64, 64, generator=random) if with_mask else None
+    card = Card("tiny", NANO, "random weights")
+    write_folder(model, tmp_path / "tiny", card, eight_bits=False)
+    exported = OnnxDecoder(load_model(tmp_path / "tiny"))
+    field = Field(16, 20, 16, 16)
+    with torch.inference_mode():
+        asked = Asked(points + 0.5, labels, previous)
+        place = network.positions(model, 64, (0, 0))
+        masks, scores, present = network.decode(model, features, place, asked, network.View(16, 20, 16, 4))
+    last = None if previous is None else Seen(previous[0, 0].numpy(), field).over(WHOLE)[None, None]
+    embedding = Embedding(*(one.numpy() for one in features))
+    theirs = exported.answer(embedding, points.numpy(), labels.numpy(), last, Look(field, 4))
+    assert np.allclose(masks, theirs.masks, atol=1e-3)
+    assert np.allclose(scores, theirs.scores, atol=1e-4)
+    assert np.allclose(present, theirs.present, atol=1e-4)
 
 
 def test_each_image_answers_its_own_prompts(model: Any) -> None:

@@ -18,10 +18,10 @@ pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTR
 from ml.training import losses, network, samples  # noqa: E402
 from ml.training import run as training  # noqa: E402
 from ml.training.run import Run, main  # noqa: E402
-from ml.training.stages import STAGES, Learner  # noqa: E402
+from ml.training.stages import STAGES, Learner, _corrected  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
-LITTLE: dict[str, Any] = {"size": 64, "images": 1, "prompts": 2, "fields": ()}
+LITTLE: dict[str, Any] = {"size": 64, "images": 1, "fields": ((4, 0, 2),)}
 FEATURES = dataclasses.replace(STAGES["features"], **LITTLE)
 A_STEP = 0.01  # seconds; a step takes longer
 DECODER = dataclasses.replace(STAGES["decoder"], **LITTLE)
@@ -113,22 +113,22 @@ def test_later_rounds_click_into_what_is_wrong(folder: Path, monkeypatch: pytest
     answered: list[torch.Tensor] = []
     decode = network.decode
 
-    def watched(model: Any, features: Any, place: Any, asked: network.Asked) -> Any:
+    def watched(model: Any, features: Any, place: Any, asked: network.Asked, view: network.View) -> Any:
         seen.append(asked)
-        found = decode(model, features, place, asked)
+        found = decode(model, features, place, asked, view)
         answered.append(found[0])
         return found
 
     monkeypatch.setattr(network, "decode", watched)
     three = dataclasses.replace(DECODER, rounds=3)
-    loss, report = learner.step(three, 2, progress=1.0)
+    report = learner.step(three, 2, progress=1.0)
     assert [one.points.shape[1] for one in seen] == [2, 3, 4]
     assert seen[0].previous is None
     assert seen[1].previous is not None
     assert set(seen[2].labels[:, 2:].unique().tolist()) <= {0.0, 1.0}
     assert "iou_round3" in report
     assert [masks.requires_grad for masks in answered] == [True, False, True]
-    loss.backward()
+    assert any(one.grad is not None and bool(one.grad.any()) for _, one in learner.named_parameters())
     assert all(bool(torch.isfinite(one.grad).all()) for _, one in learner.named_parameters() if one.grad is not None)
 
 
@@ -137,17 +137,18 @@ def test_a_part_of_a_crop_is_decoded_where_it_lies_with_prompts_on_its_objects(
 ) -> None:
     model = network.build(seed=0)
     learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(3))
-    asked, places, features, truths = [], [], [], []
+    asked, views, places, features, truths = [], [], [], [], []
     decode, judge, positions, encode = network.decode, losses.judge, network.positions, network.encode
 
     def encoding(model: Any, pixels: Any) -> Any:
         features.append(encode(model, pixels))
         return features[-1]
 
-    def decoding(model: Any, given: Any, place: Any, prompts: network.Asked) -> Any:
+    def decoding(model: Any, given: Any, place: Any, prompts: network.Asked, view: network.View) -> Any:
         features.append(given)
         asked.append(prompts)
-        return decode(model, given, place, prompts)
+        views.append(view)
+        return decode(model, given, place, prompts, view)
 
     def judging(masks: Any, scores: Any, present: Any, truth: Any, even: float) -> Any:
         truths.append(truth)
@@ -161,20 +162,15 @@ def test_a_part_of_a_crop_is_decoded_where_it_lies_with_prompts_on_its_objects(
     monkeypatch.setattr(network, "decode", decoding)
     monkeypatch.setattr(network, "positions", placing)
     monkeypatch.setattr(losses, "judge", judging)
-    part = dataclasses.replace(DECODER, size=128, fields=(4,), rounds=1)
+    part = dataclasses.replace(DECODER, size=128, fields=((4, 4, 8),), rounds=1, hold=0.0)
     learner.step(part, 1, progress=0.0)
 
     (tokens, left, top), whole, given = places[0], features[0], features[1]
-    assert (tokens, left % 16, top % 16) == (4, 0, 0)
-    assert [tuple(one.shape[2:]) for one in given] == [(4, 4), (16, 16), (8, 8)]
-    assert any(
-        torch.equal(given[0], whole[0][..., row : row + 4, col : col + 4])
-        and torch.equal(given[1], whole[1][..., 4 * row : 4 * row + 16, 4 * col : 4 * col + 16])
-        and torch.equal(given[2], whole[2][..., 2 * row : 2 * row + 8, 2 * col : 2 * col + 8])
-        for row in range(5)
-        for col in range(5)
-    )
-    assert len(asked[0].points) == 4 * DECODER.prompts
+    assert (tokens, left % 16, top % 16) == (8, 0, 0)
+    assert all(torch.equal(one, other) for one, other in zip(whole, given, strict=True))
+    assert (views[0].side, views[0].far, views[0].col % 4, views[0].row % 4) == (4, 4, 0, 0)
+    left, top = left + 16 * views[0].col, top + 16 * views[0].row
+    assert len(asked[0].points) == 8
     clicked = asked[0].labels[:, 0] == 1
     cells = ((asked[0].points[clicked, 0] - torch.tensor([left, top])) / 4).long()
     assert bool(clicked.any())
@@ -182,6 +178,84 @@ def test_a_part_of_a_crop_is_decoded_where_it_lies_with_prompts_on_its_objects(
     assert truths[0].shape[1:] == (16, 16)
     near = torch.nn.functional.max_pool2d(truths[0][clicked][:, None], 3, 1, 1)[:, 0]  # thin things hold no whole cell
     assert bool((near[torch.arange(len(cells)), cells[:, 1], cells[:, 0]] > 0).all())
+
+
+def test_all_fields_of_a_step_share_the_features_and_teach_the_encoder_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = network.build(seed=0)
+    learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(5))
+    encoded: list[Any] = []
+    encode = network.encode
+    monkeypatch.setattr(network, "encode", lambda model, pixels: encoded.append(encode(model, pixels)) or encoded[-1])
+    both = dataclasses.replace(DECODER, size=128, fields=((4, 2, 3), (8, 0, 2)), hold=0.0, hints=0.3)
+    said = learner.step(both, 0, progress=0.0)
+    assert len(encoded) == 1
+    assert np.isfinite(said["loss"])
+    gradients = {name: one.grad for name, one in learner.named_parameters()}
+    assert gradients["hints.1.weight"].abs().max() > 0
+    stem = next(one for name, one in gradients.items() if name.startswith("image_encoder.trunk.patch_embed"))
+    assert stem.abs().max() > 0
+
+
+def test_an_encoder_that_stays_as_it_is_is_asked_now_and_then_and_gets_no_gradient(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = network.build(seed=0)
+    learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(5))
+    encoded: list[Any] = []
+    encode = network.encode
+    monkeypatch.setattr(network, "encode", lambda model, pixels: encoded.append(encode(model, pixels)) or encoded[-1])
+    kept = dataclasses.replace(STAGES["prompts"], size=128, fields=((4, 4, 3), (4, 0, 2)), keep=3)
+    for number in range(1, 9):  # three at first, then with the fourth and the eighth step
+        learner.step(kept, number, progress=0.0)
+    assert len(encoded) == 5
+    assert len(learner._kept) == 3
+    told = {name.split(".")[0] for name, one in learner.named_parameters() if one.grad is not None}
+    assert "image_encoder" not in told
+    assert {"sam_mask_decoder", "sam_prompt_encoder", "hints"} <= told
+
+
+def test_a_box_is_hinted_at_by_the_tokens_that_lie_in_it(folder: Path) -> None:
+    model = network.build(seed=0)
+    learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(5))
+    asked = network.Asked(torch.tensor([[[96.0, 64.0], [128.0, 112.0]]]), torch.tensor([[2.0, 3.0]]))
+    truth = torch.zeros(
+        1, 16, 16
+    )  # the field's upper left lies at (64, 64): the box is its columns 2 and 3, rows 0 to 2
+    truth[:, 0:8, 8:16] = 1
+    within = torch.zeros(4, 4)
+    within[0:3, 2:4] = 1
+    inside = torch.nn.functional.avg_pool2d(truth, 4)[0]
+    sure = torch.stack([inside, within], -1).view(1, 16, 2) * 40 - 20
+    for hint in learner.hints:
+        torch.nn.init.zeros_(hint.weight)
+        torch.nn.init.zeros_(hint.bias)
+        hint.weight.data[:, :2] = torch.eye(2)
+    for right in (1.0, -1.0):
+        known = torch.zeros(1, 16, 256)
+        known[..., :2] = right * sure
+        learner._known = [known, known]
+        loss = float(learner._hinted(asked, truth, (64.0, 64.0)).detach())
+        assert loss < 0.01 if right > 0 else loss > 10
+
+
+def test_half_of_the_corrections_lie_in_the_middle_of_what_is_wrong() -> None:
+    truth = torch.zeros(40, 16, 16)
+    truth[:, 3:10, 3:10] = 1
+    asked = network.Asked(torch.zeros(40, 2, 2), torch.tensor([[1.0, -1.0]] * 40))
+    nothing = torch.full((40, 16, 16), -5.0)
+    later = _corrected(nothing, truth, asked, (32.0, 0.0), np.random.default_rng(1))
+    middle = (later.points[:, 2] - torch.tensor([32.0 + 6.5 * 4, 6.5 * 4])).abs().max(1).values == 0
+    assert 8 <= int(middle.sum()) <= 32
+    assert bool((later.labels[:, 2] == 1).all())
+    cells = ((later.points[:, 2] - torch.tensor([32.0, 0.0])) / 4).long()
+    assert bool(truth[torch.arange(40), cells[:, 1], cells[:, 0]].all())
+
+
+def test_only_whole_crops_are_held_together() -> None:
+    with pytest.raises(ValueError, match="whole crop"):
+        dataclasses.replace(DECODER, fields=((8, 0, 4),))
 
 
 def test_the_ambiguous_outputs_are_begun_once_with_the_first_stage_that_decodes(
