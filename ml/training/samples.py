@@ -19,6 +19,7 @@ MEAN, STD = (
 CELL = 4  # a mask's cell in pixels: SAM's logits are 256 x 256 over 1024 px
 LEAST_PX2 = 100
 MOST_SHARE = 0.75
+BY_AREA = 0.3  # of the prompts: the larger an object, the likelier; else each is as likely
 BOX_JITTER = 0.08  # of the side, as in SAM's training ("Segment Anything", appendix A: 10 %, at most 20 px)
 BOX_JITTER_PX = 20.0
 
@@ -154,7 +155,7 @@ def prompts_on(objects: Ids, count: int, random: Random, *, boxes: float) -> Pro
         return None
     masks, points, labels = [], [], []
     for _ in range(4 * count):
-        if random.random() < 0.5:  # by area
+        if random.random() < BY_AREA:
             at = int(anywhere[random.integers(len(anywhere))])
         else:  # each object as likely
             there = np.flatnonzero(objects == ids[random.integers(len(ids))])

@@ -14,12 +14,14 @@ from ml.training import losses, network, samples
 Report = dict[str, float]
 # Tokens a side, squares around them, prompts: of a crop of 1024 px and of one of 512.
 PARTS = ((8, 8, 32), (8, 4, 24), (16, 8, 16), (16, 4, 12), (32, 8, 6))
-HALVES = ((8, 4, 24), (16, 4, 16), (32, 0, 5))
+HALVES = ((8, 4, 32), (16, 4, 12), (32, 0, 6))
+ALL_SIZES = ((8, 8, 24), (16, 8, 16), (32, 8, 6), (64, 0, 5))
 ONE_ROUND = 0.3  # of a stage: so long each prompt is asked once only
 BOXES = 0.5  # of the prompts: they are learned later than clicks
 HINTS = 2  # what a token of the image tells of a prompt: how much of it is the object's, whether it lies in the box
 RENEWED = 4  # steps until one of the crops that are kept is replaced
 TRIES = 100  # to find a part of crops with objects that are large enough
+GLIMPSES = 24  # a crop
 FED_BACK = 0.3  # of lone clicks: the mask of the best score is corrected, of the others the single one
 MIDDLE = 0.5  # of corrections: in the middle of what is wrong, as people click; the others lie anywhere in it
 
@@ -41,7 +43,8 @@ class Stage:
     encoder_rate: float  # of the rate; 0: the encoder stays as it is
     zoom: tuple[float, float]
     even: tuple[float, float]  # the balanced share of the loss, from begin to end
-    hold: float = 0.0  # of the loss of `glimpse`, which keeps features holding objects together
+    hold: float = 0.0  # of the loss of `glimpse` at the prompts, which keeps features holding objects together
+    dense: float = 0.0  # of the loss of the stage `features`, which every pixel of a crop teaches
     hints: float = 0.0  # of the loss of what the image's tokens know of a prompt after each layer of the decoder
     keep: int = 0  # crops whose features are kept, where the encoder stays as it is: each field is of one of them
     plain: float = 0.0  # of the crops: seen as they were made
@@ -60,12 +63,12 @@ class Stage:
 STAGES = {
     one.name: one
     for one in (
-        Stage("features", 256, 6, ((16, 0, 24),), 0, 1e-3, 1.0, (0.6, 2.2), (1.0, 1.0)),
+        Stage("features", 256, 6, (), 0, 1e-3, 1.0, (0.6, 2.2), (1.0, 1.0)),
         Stage("clicks", 128, 6, ((8, 0, 16),), 2, 5e-4, 1.0, (0.6, 2.6), (1.0, 0.5), hold=0.5, hints=0.3),
         Stage("decoder", 256, 3, ((16, 0, 12),), 3, 5e-4, 0.6, (0.6, 2.2), (0.7, 0.3), hold=0.3, hints=0.3),
-        Stage("prompts", 1024, 1, PARTS, 4, 6e-4, 0.0, (0.7, 1.0), (0.3, 0.0), hints=1.0, keep=32, plain=0.3),
-        Stage("together", 512, 1, HALVES, 5, 3e-4, 0.5, (0.6, 1.6), (0.3, 0.0), hints=0.2, plain=0.2),
-        Stage("finish", 1024, 1, (*PARTS, (64, 0, 2)), 6, 2e-4, 0.5, (0.8, 1.0), (0.0, 0.0), hints=0.1, plain=0.5),
+        Stage("prompts", 1024, 1, PARTS, 4, 6e-4, 0.0, (0.7, 1.0), (0.0, 0.0), hints=1.0, keep=32, plain=0.3),
+        Stage("together", 512, 1, HALVES, 5, 5e-4, 1.0, (0.7, 1.4), (0.0, 0.0), hints=0.3, dense=0.5, plain=0.3),
+        Stage("finish", 1024, 1, ALL_SIZES, 5, 3e-4, 0.5, (0.8, 1.0), (0.0, 0.0), hints=0.1, plain=0.5),
     )
 }
 
@@ -114,6 +117,10 @@ class Learner:
         if not learns and (len(self._kept) < stage.keep or number % RENEWED == 0):
             self._kept = [*self._kept, self._encoded(stage)][-stage.keep :]
         said: dict[str, list[float]] = {}
+        if batch is not None and stage.dense > 0:
+            mask, edge, found = self._dense(batch.features, batch.objects)
+            (stage.dense * (mask + edge)).backward()
+            said = {"mask": [float(mask.detach())], "edge": [float(edge.detach())], "iou": [found]}
         for index, field in enumerate(stage.fields):
             rounds = 1 + (number + index) % stage.rounds if progress > ONE_ROUND else 1
             seen = batch or self._kept[int(self.random.integers(len(self._kept)))]
@@ -140,7 +147,7 @@ class Learner:
         objects: list[samples.Ids] = []
         while len(pixels) < stage.images:
             image, ids = self.pool.crop(self.random, stage.size, stage.zoom)
-            if not ids.any():
+            if not ids[2::4, 2::4].any():
                 continue
             if self.random.random() >= stage.plain:
                 image = samples.seen(image, self.random)
@@ -158,28 +165,29 @@ class Learner:
         return _Batch((first, second, third), objects, encoded if learns else None)
 
     def _features(self, stage: Stage) -> Report:
-        ((_, _, count),) = stage.fields
-        asked: list[samples.Prompts] = []
-        while len(asked) < stage.images:
-            pixels, ids = self._crops(stage)
-            found = [samples.prompts_on(one, count, self.random, boxes=0.0) for one in ids]
-            asked = [one for one in found if one is not None]
-        objects = torch.from_numpy(np.stack([one[2::4, 2::4].astype(np.int64) for one in ids]))
-        clicks = torch.from_numpy(np.stack([one.points[:, 0] for one in asked]))
+        pixels, objects = self._crops(stage)
         with network.precision():
             features = network.encode(self.model, pixels)
-            logits, upscaled = network.glimpse(self.model, features, clicks)
+        mask, edge, found = self._dense(features, objects)
+        (mask + edge).backward()
+        return {"mask": float(mask.detach()), "edge": float(edge.detach()), "iou": found}
+
+    def _dense(self, features: network.Features, numbered: list[samples.Ids]) -> tuple[Tensor, Tensor, float]:
+        """The losses of glimpses at clicks anywhere and of what holds together, and the glimpses' mean IoU."""
+        objects = torch.from_numpy(np.stack([one[2::4, 2::4].astype(np.int64) for one in numbered]))
+        places = torch.multinomial((objects > 0).flatten(1).float(), GLIMPSES, replacement=True)
+        cells = torch.stack([places % objects.shape[2], places // objects.shape[2]], -1)
+        with network.precision():
+            logits, upscaled = network.glimpse(self.model, features, (cells + 0.5) * samples.CELL)
             near = self.affinity(upscaled)
-        cells = (clicks / samples.CELL).long()
         mask = losses.clicked(logits, objects, cells)
         edge = losses.affinities(near.float(), objects)
-        (mask + edge).backward()
         with torch.no_grad():
             images = torch.arange(len(objects))[:, None]
             wanted = objects[images, cells[..., 1], cells[..., 0]]
             truth = (objects[:, None] == wanted[..., None, None]).flatten(0, 1)
-            found_iou = losses.overlap(logits.flatten(0, 1)[:, None], truth).mean()
-        return {"mask": float(mask.detach()), "edge": float(edge.detach()), "iou": float(found_iou)}
+            found = losses.overlap(logits.flatten(0, 1)[:, None], truth).mean()
+        return mask, edge, float(found)
 
     def _decoder(
         self, stage: Stage, batch: _Batch, given: tuple[network.View, list[samples.Prompts]], when: tuple[int, float]
