@@ -37,7 +37,7 @@ def parts_of(model: InstalledModel, *, hover: bool = False) -> Parts:
     if model.prepare is None:
         return ALL
     if hover:
-        return Parts(model.hover_fields, model.hover_far)
+        return Parts(model.hover_fields, model.hover_far, model.hover_stability)
     return Parts(model.fields, model.far, model.stability)
 
 

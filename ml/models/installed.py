@@ -66,7 +66,7 @@ class InstalledModel:
     that may be decoded alone, rising, the whole window's last; the manifest's part `decode` names what was measured
     to agree with the whole window in full precision (`ml.quality.agreement`), and for previews to agree well enough.
     Around a part the window is looked at in squares of `far` x `far` tokens, `hover_far` for previews; 0 is not at all.
-    A part's mask is kept only where its stability score is at least `stability`; previews do not ask for it.
+    A part's mask is kept only where its stability score is at least `stability`, a preview's `hover_stability`.
     """
 
     name: str
@@ -93,6 +93,7 @@ class InstalledModel:
     stability: float = 0.0
     hover_fields: tuple[int, ...] = (WHOLE_SIDE,)
     hover_far: int = 0
+    hover_stability: float = 0.0
 
     @property
     def own_embeddings(self) -> bool:
@@ -239,9 +240,10 @@ def _decoding(said: dict[str, Any], prepared: bool, has_int8: bool) -> dict[str,
     precision = said.get("precision", FP32)
     if precision not in (FP32, INT8) or (precision == INT8 and not has_int8):
         raise ValueError(f"precision is {FP32}, or {INT8} beside a file decoder_int8")
-    stability, far, hover_far = float(said.get("stability", 0)), said.get("far", 0), said.get("hover_far", 0)
-    if not 0 <= stability <= 1 or not {far, hover_far} <= {0, 2, 4, 8}:
-        raise ValueError("stability is between 0 and 1; far and hover_far are 0, 2, 4 or 8")
+    far, hover_far = said.get("far", 0), said.get("hover_far", 0)
+    stability, hover_stability = (float(said.get(name, 0)) for name in ("stability", "hover_stability"))
+    if not (0 <= stability <= 1 and 0 <= hover_stability <= 1 and {far, hover_far} <= {0, 2, 4, 8}):
+        raise ValueError("stability and hover_stability are between 0 and 1; far and hover_far are 0, 2, 4 or 8")
     if not prepared:
         fields = hover = tuple(whole)
     return {
@@ -250,6 +252,7 @@ def _decoding(said: dict[str, Any], prepared: bool, has_int8: bool) -> dict[str,
         "stability": stability,
         "hover_fields": hover,
         "hover_far": hover_far,
+        "hover_stability": hover_stability,
         "precision": precision,
     }
 

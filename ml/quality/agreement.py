@@ -20,7 +20,7 @@ from ml.quality.measures import clicks_needed, iou
 from ml.quality.pictures import Mask, Picture
 from ml.quality.trials import box_of, seen_mask
 
-LEAST_IOU = 0.97  # mean, of first candidates, to whole windows in full precision
+LEAST_IOU = 0.975  # mean, of first candidates, to whole windows in full precision; on real pictures a little less, 0.97
 LEAST_HOVER_IOU = 0.90  # of previews, which a click confirms
 LEAST_GAIN = 0.95  # of the processor time in full precision: less is not worth another file
 MOST_CLICKS, WANTED = 8, 0.80  # for an object, and the IoU at which it counts as found
@@ -144,10 +144,9 @@ def choice(found: Sequence[Agreement]) -> Way:
 
 def hover_way(found: Sequence[Agreement], chosen: Way) -> Way:
     """The most saving way whose masks are good enough to preview as they come, in the precision of clicks."""
-    asked = [one for one in found if one.way.precision == FP32 and one.way.stability == 0]
-    good = [one for one in asked if one.iou >= LEAST_HOVER_IOU]
+    good = [one for one in found if one.way.precision == FP32 and one.iou >= LEAST_HOVER_IOU]
     best = min(good, key=lambda one: one.cpu_ms, default=None)
-    return replace(chosen, stability=0.0) if best is None else replace(best.way, precision=chosen.precision)
+    return chosen if best is None else replace(best.way, precision=chosen.precision)
 
 
 def record(folder: Path, found: Sequence[Agreement], pictures: str) -> Way:
@@ -157,7 +156,7 @@ def record(folder: Path, found: Sequence[Agreement], pictures: str) -> Way:
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     measured = [{**_rounded(asdict(one)), "holds": one.holds} for one in found]
     hover = hover_way(found, chosen)
-    previews = {"hover_fields": hover.fields, "hover_far": hover.far}
+    previews = {"hover_fields": hover.fields, "hover_far": hover.far, "hover_stability": hover.stability}
     manifest["decode"] = {**asdict(chosen), **previews, "measured_on": pictures, "measured": measured}
     unused = manifest["files"].pop("decoder_int8", None) if chosen.precision == FP32 else None
     aside = path.with_suffix(".making")

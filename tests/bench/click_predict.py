@@ -87,7 +87,8 @@ def measure(grounds: Sequence[Ground]) -> tuple[list[Row], list[str]]:
         _row("hover.rate_ratio", HOVER_GOAL, hover, inputs, hover_gate, {
             "objects_below_half": len(small),
             "iou_to_full_p5": percentile([one.hover for one in small], 0.05) if small else 0.0,
-            "fields": "/".join(map(str, model.hover_fields)), "far": model.hover_far, "precision": model.precision,
+            "fields": "/".join(map(str, model.hover_fields)), "far": model.hover_far,
+            "stability": model.hover_stability, "precision": model.precision,
             "hovers_per_core_second": 1000 / statistics.mean(hover.ours_cpu),
             **hovers.told(),
         }),

@@ -166,12 +166,12 @@ def test_previews_may_agree_less_than_clicks() -> None:
         way(16, 32, 64, iou=0.89),
         way(16, 32, 64, far=4, iou=0.91, ms=12),
         way(32, 64, iou=0.92, ms=15),
-        way(16, 32, 64, stability=0.9, ms=9),  # which a preview does not wait for
         way(64, ms=40),
     ]
     assert hover_way(found, REFERENCE) == Way((16, 32, 64), 4)
+    assert hover_way([*found, way(16, 32, 64, stability=0.3, ms=9)], REFERENCE) == Way((16, 32, 64), 2, 0.3)
     assert hover_way(found[:1], REFERENCE) == REFERENCE
-    assert hover_way(found[:1], Way((32, 64), 2, 0.8)) == Way((32, 64), 2)
+    assert hover_way(found[:1], Way((32, 64), 2, 0.8)) == Way((32, 64), 2, 0.8)
 
 
 def test_the_choice_is_written_with_what_it_rests_on_and_read_again(tmp_path: Path) -> None:
@@ -183,11 +183,12 @@ def test_the_choice_is_written_with_what_it_rests_on_and_read_again(tmp_path: Pa
     )
 
     eight = way(16, 32, 64, stability=0.7, precision="int8", ms=5)
-    record(folder, [way(16, 32, 64, stability=0.7), way(32, 64, far=4, iou=0.95), eight], "two scenes")
+    preview = way(32, 64, far=4, iou=0.95, stability=0.2, ms=9)
+    record(folder, [way(16, 32, 64, stability=0.7), preview, eight], "two scenes")
 
     found = load_model(folder)
     assert (found.fields, found.far, found.stability, found.precision) == ((16, 32, 64), 2, 0.7, "int8")
-    assert (found.hover_fields, found.hover_far) == ((32, 64), 4)
+    assert (found.hover_fields, found.hover_far, found.hover_stability) == ((32, 64), 4, 0.2)
     assert (before.fields, before.precision) == ((64,), "fp32")
     said = json.loads((folder / "model.json").read_text())["decode"]
     assert said["measured_on"] == "two scenes"

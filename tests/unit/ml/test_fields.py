@@ -178,8 +178,9 @@ class Painter:
 
     def __init__(self, x: tuple[float, float], y: tuple[float, float], feedback: bool = True) -> None:
         self.x, self.y = x, y
-        parts = {"fields": (16, 32, 64), "far": 2, "stability": 0.0, "hover_fields": (32, 64), "hover_far": 4}
-        self.model: Any = type("Model", (), {**parts, "mask_feedback": feedback, "prepare": "a file"})
+        parts = {"fields": (16, 32, 64), "far": 2, "stability": 0.0}
+        hover = {"hover_fields": (32, 64), "hover_far": 4, "hover_stability": 0.0}
+        self.model: Any = type("Model", (), {**parts, **hover, "mask_feedback": feedback, "prepare": "a file"})
         self.looks: list[Look] = []
         self.fed: list[Logits | None] = []
         self.prepared = 0

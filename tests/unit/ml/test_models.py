@@ -126,9 +126,9 @@ def test_fields_and_precision_are_those_that_the_manifest_has_measured(tmp_path:
     other = load_model(with_prepare(tmp_path / "other", decode={"fields": [64], "hover_fields": [32, 64]}))
     assert (other.fields, other.hover_fields) == ((64,), (32, 64))
     assert (other.far, other.stability, other.hover_far) == (0, 0.0, 0)
-    decode = {"fields": [16, 64], "far": 2, "stability": 0.7, "hover_far": 4}
+    decode = {"fields": [16, 64], "far": 2, "stability": 0.7, "hover_far": 4, "hover_stability": 0.3}
     around = load_model(with_prepare(tmp_path / "around", decode=decode))
-    assert (around.far, around.stability, around.hover_far) == (2, 0.7, 4)
+    assert (around.far, around.stability, around.hover_far, around.hover_stability) == (2, 0.7, 4, 0.3)
 
 
 def test_a_decoder_of_an_older_export_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -146,6 +146,7 @@ def test_a_decoder_of_an_older_export_is_refused_with_what_to_do(tmp_path: Path)
         {"fields": []}, {"fields": [16, 32]}, {"fields": [32, 16, 64]}, {"fields": [16, 16, 64]}, {"fields": [1, 64]},
         {"fields": ["x", 64]}, {"fields": 64}, {"precision": "int4"}, {"precision": "int8"}, [], 7,
         {"hover_fields": [16]}, {"far": 3}, {"hover_far": 16}, {"stability": 1.5}, {"stability": "x"}, {"far": [2]},
+        {"hover_stability": -1},
     ],
 )  # fmt: skip
 def test_fields_or_a_precision_that_cannot_be_are_refused(tmp_path: Path, decode: Any) -> None:
