@@ -17,7 +17,7 @@ from playwright.sync_api import Page
 from rasterio.features import rasterize, shapes
 from shapely.geometry import shape as geometry_of
 
-from ml.decode import OnnxDecoder, PromptSet
+from ml.decode import WHOLE, Asked, OnnxDecoder, PromptSet, Seen, decode_nearby
 from ml.encode import OnnxEncoder
 from ml.frames import RasterFrame
 from ml.models import choose_model
@@ -101,7 +101,7 @@ def _truth() -> dict[str, Any]:
 
 
 def _compare_with_python(rows: list[dict[str, Any]], truth: dict[str, Any]) -> None:
-    """Against the mask decoded directly from the same pixels and prompts, and against the true shapes."""
+    """Against the mask decoded from the same pixels and prompts, looked at as a click does, and the true shapes."""
     with rasterio.open(CALIBRATION / "calibration.tif") as dataset:
         pixels = dataset.read([1, 2, 3]).transpose(1, 2, 0)
         frame = RasterFrame(dataset.crs.to_wkt(), dataset.transform, dataset.width, dataset.height)
@@ -110,8 +110,10 @@ def _compare_with_python(rows: list[dict[str, Any]], truth: dict[str, Any]) -> N
     for row in rows:
         prompts = row["provenance"]["prompts"]
         at = frame.pixel_from_lonlat([[prompt["lon"], prompt["lat"]] for prompt in prompts])
-        decoded = decoder.decode(embedding, PromptSet(at, np.array([prompt["label"] for prompt in prompts])))
-        logits = Image.fromarray(decoded.candidates[0].logits).resize((1024, 1024), Image.Resampling.BILINEAR)
+        asked = Asked(PromptSet(at, np.array([prompt["label"] for prompt in prompts])))
+        decoded = decode_nearby(decoder, embedding, asked)
+        seen = Seen(decoded.candidates[0].logits, decoded.field).over(WHOLE)
+        logits = Image.fromarray(seen).resize((1024, 1024), Image.Resampling.BILINEAR)
         mask = _hanging_together(np.asarray(logits) > 0, at[0])
         polygon = frame.pixel_geometry_from_lonlat(geometry_of(row["geometry"]))
         drawn = rasterize([(polygon, 1)], (1024, 1024), dtype="uint8").astype(bool)
