@@ -20,10 +20,7 @@ BOX_ROOM = 1.5  # sides of a box that a field has at least: what lies around it 
 VIEW_SHARE = 0.25  # of the view's shorter side: people zoom until an object is large enough to be clicked, not larger
 SNAP = 4  # tokens: fields of neighbouring clicks are the same, so that they are cut once
 EDGE = 2  # cells of the logits from a field's side within which a mask may go on beyond it
-
-DUST = (
-    0.05  # of a mask's largest part: what is smaller no outline keeps (ml/vectorize/trace.py), so no field grows for it
-)
+DUST = 0.05  # of a mask's largest part: smaller parts no outline keeps (ml/vectorize/trace.py), no field grows for them
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

@@ -180,14 +180,19 @@ def test_a_part_of_a_crop_is_decoded_where_it_lies_with_prompts_on_its_objects(
     assert bool((near[torch.arange(len(cells)), cells[:, 1], cells[:, 0]] > 0).all())
 
 
-def test_all_fields_of_a_step_share_the_features_and_teach_the_encoder_together(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = network.build(seed=0)
-    learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(5))
+def learner_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Learner, list[Any]]:
+    """A learner on the folder's scenes, and all features that it has encoded so far."""
+    learner = Learner(network.build(seed=0), samples.Pool(folder / "pool-0"), np.random.default_rng(5))
     encoded: list[Any] = []
     encode = network.encode
     monkeypatch.setattr(network, "encode", lambda model, pixels: encoded.append(encode(model, pixels)) or encoded[-1])
+    return learner, encoded
+
+
+def test_all_fields_of_a_step_share_the_features_and_teach_the_encoder_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner, encoded = learner_on(folder, monkeypatch)
     both = dataclasses.replace(DECODER, size=128, fields=((4, 2, 3), (8, 0, 2)), hold=0.0, hints=0.3)
     said = learner.step(both, 0, progress=0.0)
     assert len(encoded) == 1
@@ -201,11 +206,7 @@ def test_all_fields_of_a_step_share_the_features_and_teach_the_encoder_together(
 def test_an_encoder_that_stays_as_it_is_is_asked_now_and_then_and_gets_no_gradient(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = network.build(seed=0)
-    learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(5))
-    encoded: list[Any] = []
-    encode = network.encode
-    monkeypatch.setattr(network, "encode", lambda model, pixels: encoded.append(encode(model, pixels)) or encoded[-1])
+    learner, encoded = learner_on(folder, monkeypatch)
     kept = dataclasses.replace(STAGES["prompts"], size=128, fields=((4, 4, 3), (4, 0, 2)), keep=3)
     for number in range(1, 9):  # three at first, then with the fourth and the eighth step
         learner.step(kept, number, progress=0.0)
@@ -220,9 +221,8 @@ def test_a_box_is_hinted_at_by_the_tokens_that_lie_in_it(folder: Path) -> None:
     model = network.build(seed=0)
     learner = Learner(model, samples.Pool(folder / "pool-0"), np.random.default_rng(5))
     asked = network.Asked(torch.tensor([[[96.0, 64.0], [128.0, 112.0]]]), torch.tensor([[2.0, 3.0]]))
-    truth = torch.zeros(
-        1, 16, 16
-    )  # the field's upper left lies at (64, 64): the box is its columns 2 and 3, rows 0 to 2
+    # the field's upper left lies at (64, 64): the box is its columns 2 and 3, rows 0 to 2
+    truth = torch.zeros(1, 16, 16)
     truth[:, 0:8, 8:16] = 1
     within = torch.zeros(4, 4)
     within[0:3, 2:4] = 1
