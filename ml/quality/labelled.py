@@ -77,9 +77,9 @@ def pictures_of(pair: Pair, most: int, seed: int = 0) -> Iterator[Picture]:
                 by_window.setdefault(placed[0], []).append(placed[1])
             if sum(map(len, by_window.values())) == most:
                 break
-        bands, ranges = _look(raster)
+        bands, ranges = look_of(raster)
         for window, masks in sorted(by_window.items(), key=lambda item: item[0]):
-            pixels = _read(raster, window, bands, ranges)
+            pixels = read_window(raster, window, bands, ranges)
             kept = tuple(mask[: pixels.shape[0], : pixels.shape[1]] for mask in masks)
             yield Picture(f"{pair.raster.stem} {window.col},{window.row}", pixels, tuple(m for m in kept if m.any()))
 
@@ -121,7 +121,7 @@ def _placed(shape: BaseGeometry, frame: RasterFrame, size: int) -> tuple[Window,
     return window, mask
 
 
-def _look(raster: Any) -> tuple[list[int], list[tuple[float, float]]]:
+def look_of(raster: Any) -> tuple[list[int], list[tuple[float, float]]]:
     """Bands and their ranges, chosen as a raster's first recipe chooses them."""
     names = [interpretation.name for interpretation in raster.colorinterp]
     usable = [band for band, name in enumerate(names, 1) if name != "alpha"] or list(raster.indexes)
@@ -142,9 +142,10 @@ def _stretch(values: Any) -> tuple[float, float]:
     return float(low), float(high) if high > low else float(low) + 1
 
 
-def _read(
+def read_window(
     raster: Any, window: Window, bands: Sequence[int], ranges: Sequence[tuple[float, float]]
 ) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) in the model's frame, at most 1024 px a side, of a window in a look."""
     wide, high = min(window.size, raster.width - window.col), min(window.size, raster.height - window.row)
     scale = MODEL_SIZE / window.size
     shape = (len(bands), max(1, round(high * scale)), max(1, round(wide * scale)))

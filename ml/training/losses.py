@@ -44,6 +44,16 @@ def overlap(logits: Tensor, truth: Tensor) -> Tensor:
     return both / either.clamp(min=1)
 
 
+def alike(one: Tensor, other: Tensor) -> Tensor:
+    """(B, M): how far masks (B, M, H, W) are from each other: 0 where they are equal, whatever they are.
+
+    The soft Dice of V-Net (Milletari et al. 2016, with squares below the line).
+    """
+    first, second = one.sigmoid().flatten(2), other.sigmoid().flatten(2)
+    both, each = (first * second).sum(2), (first**2).sum(2) + (second**2).sum(2)
+    return 1 - (2 * both + 1) / (each + 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Judged:
     """The loss of a round, and the IoU (B, 4) of its outputs."""

@@ -28,14 +28,17 @@ from ml.models import InstalledModel, ModelError, load_model
 from ml.models.installed import MANIFEST
 from ml.quality.pictures import QualityError
 from ml.training import network, samples
+from ml.training.bare import make_bare_pool
+from ml.training.learner import Learner
 from ml.training.optimizer import Optimizer, pieces
 from ml.training.real import make_real_pool
-from ml.training.stages import STAGES, Learner, Stage
+from ml.training.stages import STAGES, Stage
 
 FIRST_SEED = 1_000_000  # training scenes; validation takes its seeds below
 SAVE_SECONDS, REPORT_STEPS, WARM_STEPS = 120.0, 25, 100
 LONGEST_PAUSE = timedelta(days=7)  # so long a process waits for the others
 REAL, REAL_SHARE = "pool-real", 0.1  # of the crops: the labelled pictures at hand are few, and soon known by heart
+BARE = "pool-bare"
 LOG, TRAINING_LOG = "log.jsonl", "training.jsonl"  # of a run, and of the model that comes of it
 MEMORY = 0.99  # of the running mean of the weights: over 500 steps it lagged behind a stage of 240
 
@@ -48,7 +51,8 @@ class Run:
         self.pause = pause or folder / "pause"
         self.model = network.build()
         seed = int(time.time()) * 64 + rank
-        self.learner = Learner(self.model, _scenes(folder, rank), np.random.default_rng(seed))
+        bare = samples.Pool(folder / BARE) if (folder / BARE).exists() else None
+        self.learner = Learner(self.model, _scenes(folder, rank), np.random.default_rng(seed), bare)
         self.mean = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.spent: dict[str, float] = defaultdict(float)
         self.before: dict[str, float] = {}
@@ -231,6 +235,7 @@ def main() -> None:
     parser.add_argument(
         "--real", type=Path, nargs="+", default=[], help="folders of rasters, or map tiles, with polygons"
     )
+    parser.add_argument("--bare", type=Path, nargs="+", default=[], help="folders of rasters without polygons")
     given = parser.parse_args()
     minutes = {name: float(value) for name, value in (part.split("=") for part in given.minutes.split(","))}
     unknown = sorted(set(minutes) - set(STAGES))
@@ -246,11 +251,13 @@ def main() -> None:
                 f"{given.begin} holds no weights of {NANO}; name a folder that `python -m ml.training.pack` made"
             )
     given.folder.mkdir(parents=True, exist_ok=True)
-    if given.real:
-        try:
+    try:
+        if given.real:
             make_real_pool(given.folder / REAL, given.real)
-        except QualityError as error:
-            parser.error(str(error))
+        if given.bare:
+            make_bare_pool(given.folder / BARE, given.bare)
+    except QualityError as error:
+        parser.error(str(error))
     plan = Plan(given.folder.resolve(), given.processes, minutes, given.scenes, given.pause, given.begin, _free_port())
     torch.multiprocessing.spawn(_process, (plan,), nprocs=plan.processes)
 

@@ -145,12 +145,20 @@ def normalised(image: Image) -> Image:
     return np.ascontiguousarray(((image - MEAN) / STD).transpose(2, 0, 1))
 
 
-def prompts_on(objects: Ids, count: int, random: Random, *, boxes: float) -> Prompts | None:
-    """So many prompts, a share of them boxes, on objects of all sizes; None on a crop without objects."""
+def prompts_on(
+    objects: Ids, count: int, random: Random, *, boxes: float, within: tuple[slice, slice] | None = None
+) -> Prompts | None:
+    """So many prompts, a share of them boxes, on objects of all sizes; None on a crop without objects.
+
+    With `within`, clicks and boxes lie in those rows and columns; an object that goes on beyond them gets no box.
+    """
     size = objects.shape[0]
-    ids, areas = np.unique(objects, return_counts=True)
+    near = np.zeros_like(objects)
+    shown = within or (slice(0, size), slice(0, size))
+    near[shown] = objects[shown]
+    ids, areas = np.unique(near, return_counts=True)
     ids = ids[(ids > 0) & (areas >= LEAST_PX2)]
-    anywhere = np.flatnonzero(objects)
+    anywhere = np.flatnonzero(near)
     if not len(ids):
         return None
     masks, points, labels = [], [], []
@@ -158,16 +166,18 @@ def prompts_on(objects: Ids, count: int, random: Random, *, boxes: float) -> Pro
         if random.random() < BY_AREA:
             at = int(anywhere[random.integers(len(anywhere))])
         else:  # each object as likely
-            there = np.flatnonzero(objects == ids[random.integers(len(ids))])
+            there = np.flatnonzero(near == ids[random.integers(len(ids))])
             at = int(there[random.integers(len(there))])
         mask = connected(objects == objects.flat[at], *divmod(at, size))
         area = int(np.count_nonzero(mask))
         coarse = mask.reshape(size // CELL, CELL, size // CELL, CELL).sum((1, 3)) >= CELL * CELL / 2
         if not LEAST_PX2 <= area <= MOST_SHARE * size * size or coarse.sum() < 2:
             continue
-        boxed = random.random() < boxes
+        clicked = np.zeros_like(mask)
+        clicked[shown] = mask[shown]
+        boxed = random.random() < boxes and np.count_nonzero(clicked) == area
         masks.append(coarse)
-        points.append(_corners(mask, random) if boxed else [_inside(mask, random), (0.0, 0.0)])
+        points.append(_corners(mask, random) if boxed else [_inside(clicked, random), (0.0, 0.0)])
         labels.append((2, 3) if boxed else (1, -1))
         if len(masks) == count:
             break

@@ -122,6 +122,16 @@ def test_losses_are_least_where_the_mask_is_right() -> None:
     assert overlaps.tolist() == [[1.0, 0.0]]
 
 
+def test_masks_are_alike_where_they_are_equal_however_sure_they_are() -> None:
+    masks = torch.zeros(1, 2, 32, 32) - 9
+    masks[:, :, 8:20, 8:20] = 9
+    assert float(losses.alike(masks, masks).max()) < 1e-6
+    unsure = masks / 9
+    assert float(losses.alike(unsure, unsure).max()) < 1e-6
+    other = masks.flip(-1)  # columns 12 to 24 instead of 8 to 20: two thirds of each lie in both
+    assert losses.alike(masks, other)[0].tolist() == pytest.approx([1 / 3, 1 / 3], abs=0.01)
+
+
 def test_a_score_is_judged_by_the_overlap_that_was_reached() -> None:
     truth = torch.zeros(1, 32, 32)
     truth[:, 8:20, 8:20] = 1

@@ -15,10 +15,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: .venv/bin/pip install '.[torch,train]' and sam2")
 pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTRIBUTING.md")
 
-from ml.training import losses, network, samples  # noqa: E402
+from ml.training import bare, losses, network, samples  # noqa: E402
 from ml.training import run as training  # noqa: E402
+from ml.training.learner import Learner, _corrected  # noqa: E402
 from ml.training.run import Run, main  # noqa: E402
-from ml.training.stages import STAGES, Learner, _corrected  # noqa: E402
+from ml.training.stages import STAGES  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 LITTLE: dict[str, Any] = {"size": 64, "images": 1, "fields": ((4, 0, 2),)}
@@ -215,6 +216,36 @@ def test_an_encoder_that_stays_as_it_is_is_asked_now_and_then_and_gets_no_gradie
     told = {name.split(".")[0] for name, one in learner.named_parameters() if one.grad is not None}
     assert "image_encoder" not in told
     assert {"sam_mask_decoder", "sam_prompt_encoder", "hints"} <= told
+
+
+def test_a_part_and_the_whole_crop_learn_to_draw_alike(folder: Path) -> None:
+    learner = Learner(network.build(seed=0), samples.Pool(folder / "pool-0"), np.random.default_rng(1))
+    pairs = dataclasses.replace(STAGES["finish"], size=128, fields=(), pair=(4, 4, 3), bare=0.0)
+    before = float(learner.step(pairs, 4, progress=0.0)["agreed"])
+    assert 0 <= before <= 1
+    told = {name.split(".")[0]: one.grad for name, one in learner.named_parameters() if one.grad is not None}
+    assert {"image_encoder", "sam_mask_decoder", "sam_prompt_encoder"} <= set(told)
+    assert learner._known == []  # what the layers knew is not kept with its gradients
+
+
+def test_pictures_without_labels_teach_the_decoder_what_it_sees_of_them_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guess(logits: np.ndarray, click: np.ndarray) -> np.ndarray:
+        assert logits.shape == (32, 32)
+        col, row = (click // samples.CELL).astype(int)
+        found = np.zeros(logits.shape, bool)
+        found[max(0, row - 2) : row + 3, max(0, col - 2) : col + 3] = True
+        return found
+
+    monkeypatch.setattr(bare, "cleaned", guess)
+    pool = samples.Pool(folder / "pool-0")
+    learner = Learner(network.build(seed=0), pool, np.random.default_rng(1), pool)
+    pairs = dataclasses.replace(STAGES["finish"], size=128, fields=(), pair=(4, 4, 3))
+    said = learner.step(pairs, 1, progress=0.0)
+    assert {"agreed", "agreed_bare", "iou_whole_bare"} <= set(said)
+    without = learner.step(dataclasses.replace(pairs, bare=0.0), 1, progress=0.0)
+    assert "agreed_bare" not in without
 
 
 def test_a_box_is_hinted_at_by_the_tokens_that_lie_in_it(folder: Path) -> None:

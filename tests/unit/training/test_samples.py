@@ -81,6 +81,21 @@ def test_an_object_in_two_parts_is_asked_for_part_by_part() -> None:
     assert second.any()
 
 
+def test_prompts_within_a_part_want_whole_objects_and_box_only_those_that_lie_in_it() -> None:
+    objects = three_squares()
+    part = (slice(0, 64), slice(0, 96))  # all of the first, a corner of the third, of the second next to nothing
+    found = prompts_on(objects, 60, np.random.default_rng(4), boxes=0.5, within=part)
+    assert found is not None
+    cells = objects[2::CELL, 2::CELL]
+    asked = [int(np.bincount(cells[mask]).argmax()) for mask in found.masks]
+    assert {1, 3} <= set(asked)
+    assert all(mask.sum() >= 0.9 * (cells == number).sum() for mask, number in zip(found.masks, asked, strict=True))
+    boxed = found.labels[:, 0] == 2
+    assert {asked[index] for index in np.flatnonzero(boxed)} == {1}
+    clicks = found.points[~boxed, 0]
+    assert (clicks < (96, 64)).all()
+
+
 def test_a_crop_without_objects_is_not_asked_about() -> None:
     assert prompts_on(np.zeros((64, 64), np.uint16), 4, np.random.default_rng(0), boxes=0.0) is None
     speck = np.zeros((64, 64), np.uint16)
