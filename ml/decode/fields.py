@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ml.decode.look import CELL, CELLS, GRID, WHOLE, Field
 from ml.decode.prompts import STABILITY_OFFSET, PromptSet, stability
+from ml.vectorize.trace import MIN_PART_SHARE
 
 TOKEN = 16.0  # px of the model's frame a token
 SIDES = (16, 32, GRID)  # tokens a side that a model may be asked for
@@ -20,7 +21,6 @@ BOX_ROOM = 1.5  # sides of a box that a field has at least: what lies around it 
 VIEW_SHARE = 0.25  # of the view's shorter side: people zoom until an object is large enough to be clicked, not larger
 SNAP = 4  # tokens: fields of neighbouring clicks are the same, so that they are cut once
 EDGE = 2  # cells of the logits from a field's side within which a mask may go on beyond it
-DUST = 0.05  # of a mask's largest part: smaller parts no outline keeps (ml/vectorize/trace.py), no field grows for them
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -64,12 +64,12 @@ class Seen:
 
     @cached_property
     def inside(self) -> Mask:
-        """The mask (4 rows, 4 cols) without its dust."""
+        """The mask (4 rows, 4 cols) without its dust: the parts that no outline keeps."""
         count, parts, stats, _ = cv2.connectedComponentsWithStats((self.logits > 0).astype(np.uint8), connectivity=8)
         if count <= 2:
             return np.asarray(parts > 0)
         areas = stats[:, cv2.CC_STAT_AREA]
-        kept = areas >= DUST * areas[1:].max()
+        kept = areas >= MIN_PART_SHARE * areas[1:].max()
         kept[0] = False
         return np.asarray(kept[parts])
 

@@ -28,6 +28,7 @@ def main() -> int:
         "--scenes", type=int, default=24, help="without a folder: so many held-out scenes, 5 objects each"
     )
     parser.add_argument("--clicks", type=int, default=MOST_CLICKS, help="at most so many for an object")
+    parser.add_argument("--whole", action="store_true", help="look at whole windows, not at the parts that clicks do")
     parser.add_argument("--out", type=Path, required=True, help="where quality.json and worst.png go")
     given = parser.parse_args()
     if given.clicks < LEAST_CLICKS:
@@ -40,7 +41,9 @@ def main() -> int:
             pictures = chain.from_iterable(pictures_of(pair, given.objects) for pair in pairs)
         else:
             pictures = chain(held_out_scenes(given.scenes, 5))
-        trials = [trial for one in pictures for trial in try_picture(encoder, decoder, one, given.clicks)]
+        trials = [
+            trial for one in pictures for trial in try_picture(encoder, decoder, one, given.clicks, whole=given.whole)
+        ]
         if not trials:
             raise QualityError(
                 "No polygon lies whole in its raster and is large enough to be clicked on. Choose others."

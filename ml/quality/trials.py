@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ml.decode import OnnxDecoder, PromptSet
+from ml.decode import ALL, WHOLE, Asked, OnnxDecoder, Parts, PromptSet, Seen, decode_nearby
 from ml.embeddings.features import Embedding
 from ml.encode import Encoder
 from ml.quality.clicks import next_click
@@ -40,12 +40,21 @@ class Trial:
     clicks: tuple[Click, ...]
 
 
-def try_picture(encoder: Encoder, decoder: OnnxDecoder, picture: Picture, most: int = MOST_CLICKS) -> list[Trial]:
-    """Every object of a picture, asked for as Edgewise asks: the first candidate counts, and goes back if fed back."""
+def try_picture(
+    encoder: Encoder, decoder: OnnxDecoder, picture: Picture, most: int = MOST_CLICKS, *, whole: bool = False
+) -> list[Trial]:
+    """Every object of a picture, asked for as Edgewise asks: the first candidate counts, and goes back if fed back.
+
+    What is looked at closely are the parts of the window that the model's manifest names; with `whole` all of it.
+    """
     if not picture.objects:
         return []
     embedding = encoder.encode(picture.pixels)
-    return [_Asker(decoder, embedding, truth).trial(picture, seed, most) for seed, truth in enumerate(picture.objects)]
+    parts = ALL if whole else None
+    return [
+        _Asker(decoder, embedding, truth, parts).trial(picture, seed, most)
+        for seed, truth in enumerate(picture.objects)
+    ]
 
 
 def box_of(mask: Mask) -> tuple[float, float, float, float]:
@@ -67,12 +76,13 @@ class _Asker:
     decoder: OnnxDecoder
     embedding: Embedding
     truth: Mask
+    parts: Parts | None
 
     def trial(self, picture: Picture, seed: int, most: int) -> Trial:
         centre, first, clicks = self._clicked(None, most)
         jittered, _, _ = self._clicked(np.random.default_rng(seed), most)
         boxed = self._best(PromptSet(np.zeros((0, 2)), np.zeros(0, np.int64), box_of(self.truth)), None)
-        found = seen_mask(boxed, self.truth.shape)
+        found = self._mask(boxed)
         return Trial(
             picture=picture,
             truth=self.truth,
@@ -92,7 +102,8 @@ class _Asker:
         clicks: list[Click] = []
         overlaps: list[float] = []
         found = np.zeros(self.truth.shape, bool)
-        first, previous = found, None
+        first = found
+        previous: Seen | None = None
         while len(overlaps) < most and not (len(overlaps) >= LEAST_CLICKS and max(overlaps) >= GOOD):
             click = next_click(found, self.truth, random)
             if click is None:  # perfect, and stays so
@@ -101,12 +112,16 @@ class _Asker:
             clicks.append(click)
             points = np.array([place for place, _ in clicks], np.float64)
             asked = PromptSet(points, np.array([label for _, label in clicks], np.int64))
-            previous = self._best(asked, previous if self.decoder.model.mask_feedback else None)
-            found = seen_mask(previous, self.truth.shape)
+            previous = self._best(asked, previous)
+            found = self._mask(previous)
             overlaps.append(iou(found, self.truth))
             if len(clicks) == 1:
                 first = found
         return tuple(overlaps), first, tuple(clicks)
 
-    def _best(self, asked: PromptSet, previous: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float32]:
-        return self.decoder.decode(self.embedding, asked, previous).candidates[0].logits
+    def _best(self, asked: PromptSet, last: Seen | None) -> Seen:
+        found = decode_nearby(self.decoder, self.embedding, Asked(asked, last, parts=self.parts))
+        return Seen(found.candidates[0].logits, found.field)
+
+    def _mask(self, seen: Seen) -> Mask:
+        return seen_mask(seen.over(WHOLE), self.truth.shape)

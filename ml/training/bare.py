@@ -4,6 +4,7 @@ A model that was taught on made scenes draws dust on real ones, otherwise in a p
 masks, kept to what was clicked, teach it to draw whole things there (self-training), and the same in both.
 """
 
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +18,11 @@ import rasterio
 from ml.quality.labelled import RASTERS, look_of, read_window
 from ml.quality.pictures import QualityError
 from ml.training.network import FIELD
+from ml.training.real import TILE, blocks, mosaic
 from ml.training.samples import CELL
 from ml.windows import Window
 
+PICTURES = (".png", ".jpg", ".jpeg")  # of map tiles
 LEAST_PX = 200  # a side: of smaller pictures there is little to see
 LEAST_CELLS, MOST_SHARE = 8, 0.4  # of a guess: less is dust, more is the ground between things
 HOLE = 0.03  # of a guess: smaller holes are filled
@@ -30,12 +33,18 @@ Mask = npt.NDArray[np.bool_]
 def make_bare_pool(folder: Path, sources: Sequence[Path]) -> int:
     """Writes windows of the rasters in the sources as `samples.Pool` reads them, without objects; how many.
 
-    What is there already is kept. Raises `QualityError` where there is no raster of 200 px a side.
+    Pictures that are named as map tiles are joined where they touch. What is there already is kept. Raises
+    `QualityError` where there is no raster of 200 px a side.
     """
     if (folder / "done").exists():
         return len(np.load(folder / "images.npy", mmap_mode="r"))
-    paths = sorted(path for source in sources for path in source.rglob("*") if path.suffix.lower() in RASTERS)
-    found = [window for path in paths for window in _windows(path)]
+    paths = sorted(path for source in sources for path in source.rglob("*") if path.is_file())
+    found = [window for path in paths if path.suffix.lower() in RASTERS for window in _windows(path)]
+    with tempfile.TemporaryDirectory() as made:
+        tiles = [path for path in paths if path.suffix.lower() in PICTURES and TILE.search(path.stem)]
+        for number, block in enumerate(blocks(tiles)):
+            mosaic(block, Path(made) / f"{number}.tif")
+            found += _windows(Path(made) / f"{number}.tif")
     if not found:
         raise QualityError(f"The folders hold no raster of {LEAST_PX} px a side. Name others.")
     folder.mkdir(parents=True, exist_ok=True)

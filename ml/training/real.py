@@ -55,13 +55,13 @@ def _pictures(source: Path) -> Iterator[Picture]:
     if len(polygons) != 1:
         raise QualityError(f"{source.name} holds map tiles and {len(polygons)} files of polygons. Leave one there.")
     with tempfile.TemporaryDirectory() as folder:
-        for number, block in enumerate(_blocks(tiles)):
+        for number, block in enumerate(blocks(tiles)):
             raster = Path(folder) / f"{source.name}-{number}.tif"
-            _mosaic(block, raster)
+            mosaic(block, raster)
             yield from pictures_of(Pair(raster, polygons[0]), EVERY_OBJECT)
 
 
-def _blocks(tiles: Sequence[Path]) -> list[dict[tuple[int, int, int], Path]]:
+def blocks(tiles: Sequence[Path]) -> list[dict[tuple[int, int, int], Path]]:
     """Tiles by x, y, z, in groups of those that touch each other."""
     left = {
         (int(said["x"]), int(said["y"]), int(said["z"])): path for path in tiles if (said := TILE.search(path.stem))
@@ -78,7 +78,7 @@ def _blocks(tiles: Sequence[Path]) -> list[dict[tuple[int, int, int], Path]]:
     return found
 
 
-def _mosaic(block: dict[tuple[int, int, int], Path], raster: Path) -> None:
+def mosaic(block: dict[tuple[int, int, int], Path], raster: Path) -> None:
     """One raster in EPSG:3857 of tiles that touch each other."""
     columns, rows, (zoom, *_) = (sorted({place[axis] for place in block}) for axis in range(3))
     wide, high = TILE_PX * (columns[-1] - columns[0] + 1), TILE_PX * (rows[-1] - rows[0] + 1)

@@ -14,7 +14,7 @@ import shapely
 from affine import Affine
 from pyproj import Transformer
 
-from ml.decode import Candidate, Decoded, PromptSet
+from ml.decode import WHOLE, Candidate, Decoded, Look, PromptSet
 from ml.quality import Picture, QualityError, Trial, summarise, try_picture, worst_first
 from ml.quality.__main__ import main as quality_command
 from ml.quality.clicks import next_click
@@ -94,11 +94,18 @@ class Knowing:
     inverted: bool = False
 
     def __post_init__(self) -> None:
-        self.model = SimpleNamespace(mask_feedback=True)
+        self.model = SimpleNamespace(mask_feedback=True, prepare=object(), fields=(16, 64), far=8, stability=0.0)
         self.fed_back: list[bool] = []
+        self.looks: list[Look] = []
 
-    def decode(self, embedding: Any, prompts: PromptSet, previous: npt.NDArray[np.float32] | None = None) -> Decoded:
+    def prepare(self, embedding: Any) -> None:
+        """Nothing is made beforehand."""
+
+    def decode(
+        self, embedding: Any, prompts: PromptSet, previous: npt.NDArray[np.float32] | None, look: Look
+    ) -> Decoded:
         self.fed_back.append(previous is not None)
+        self.looks.append(look)
         if prompts.box is not None:
             x, y = (prompts.box[0] + prompts.box[2]) / 2, (prompts.box[1] + prompts.box[3]) / 2
         else:
@@ -109,15 +116,18 @@ class Knowing:
                 full[: mask.shape[0], : mask.shape[1]] = mask
         share = full.reshape(256, 4, 256, 4).mean((1, 3))
         logits = (share - 0.5).astype(np.float32) * (-20 if self.inverted else 20)
-        return Decoded((Candidate(logits, 1.0, 0),), 1.0)
+        shown = look.shown or look.near
+        return Decoded((Candidate(np.ascontiguousarray(logits[shown.spans(4)]), 1.0, 0),), 1.0, shown)
 
 
-def tried(objects: tuple[Mask, ...], *, inverted: bool = False, most: int = 20) -> tuple[list[Trial], Knowing]:
+def tried(
+    objects: tuple[Mask, ...], *, inverted: bool = False, most: int = 20, whole: bool = False
+) -> tuple[list[Trial], Knowing]:
     pixels = np.full((*objects[0].shape, 3), 90, np.uint8)
     decoder = Knowing(objects, inverted)
     blind: Any = SimpleNamespace(encode=lambda pixels: None)
     asked: Any = decoder
-    return try_picture(blind, asked, Picture("made", pixels, objects), most), decoder
+    return try_picture(blind, asked, Picture("made", pixels, objects), most, whole=whole), decoder
 
 
 class TestTrials:
@@ -138,7 +148,15 @@ class TestTrials:
         assert result["noc80"].value == 7
         assert result["never80"].value == 1
         assert len(trials[0].centre) == 7
-        assert decoder.fed_back.count(True) == 2 * 6  # each later click of both rows goes with the last mask
+        # each later click of both rows goes with the last mask, however often a look at it grows
+        assert decoder.fed_back.count(True) >= 2 * 6
+
+    def test_a_small_object_is_looked_for_near_the_prompts_as_a_click_does_or_in_the_whole_window(self) -> None:
+        parts, decoder = tried((square(500, 500, 60),))
+        assert {look.near.cols for look in decoder.looks} == {16}
+        all_of_it, whole_decoder = tried((square(500, 500, 60),), whole=True)
+        assert {look.near for look in whole_decoder.looks} == {WHOLE}
+        assert parts[0].centre[0] == all_of_it[0].centre[0] > 0.99
 
     def test_what_a_model_finds_beyond_a_small_picture_does_not_count(self) -> None:
         trials, _ = tried((square(0, 0, 300, (300, 320)),))
