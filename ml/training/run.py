@@ -35,7 +35,7 @@ from ml.training.real import make_real_pool
 from ml.training.stages import STAGES, Stage
 
 FIRST_SEED = 1_000_000  # training scenes; validation takes its seeds below
-SAVE_SECONDS, REPORT_STEPS, WARM_STEPS = 120.0, 25, 100
+SAVE_SECONDS, REPORT_STEPS, WARM_STEPS = 120.0, 25, 25
 LONGEST_PAUSE = timedelta(days=7)  # so long a process waits for the others
 REAL, REAL_SHARE = "pool-real", 0.1  # of the crops: the labelled pictures at hand are few, and soon known by heart
 BARE = "pool-bare"

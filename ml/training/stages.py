@@ -69,8 +69,8 @@ STAGES = {
             hints=0.1,
             plain=0.5,
             pair=PAIR,
-            alike=3.0,
-            bare=0.5,
+            alike=8.0,
+            bare=0.7,
         ),
     )
 }
