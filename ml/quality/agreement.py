@@ -20,7 +20,7 @@ from ml.quality.measures import clicks_needed, iou
 from ml.quality.pictures import Mask, Picture
 from ml.quality.trials import box_of, seen_mask
 
-LEAST_IOU = 0.975  # mean, of first candidates, to whole windows in full precision; on real pictures a little less, 0.97
+LEAST_IOU = 0.97  # mean, of first candidates, to whole windows in full precision
 LEAST_HOVER_IOU = 0.90  # of previews, which a click confirms
 LEAST_GAIN = 0.95  # of the processor time in full precision: less is not worth another file
 MOST_CLICKS, WANTED = 8, 0.80  # for an object, and the IoU at which it counts as found

@@ -12,7 +12,7 @@ pytest.importorskip("sam2", reason="the package sam2 is not installed: see CONTR
 from ml.decode import OnnxDecoder, PromptSet  # noqa: E402
 from ml.encode import OnnxEncoder  # noqa: E402
 from ml.export.weights import load_installed  # noqa: E402
-from ml.models import load_model  # noqa: E402
+from ml.models import ModelError, load_model  # noqa: E402
 from ml.training import network, samples  # noqa: E402
 from ml.training.pack import pack  # noqa: E402
 from ml.training.run import Run  # noqa: E402
@@ -54,6 +54,45 @@ def test_a_run_becomes_a_model_that_answers_as_its_averaged_weights_do(tmp_path:
     for candidate in answered:
         wanted = masks[0, candidate.index].numpy()
         assert np.abs(candidate.logits - wanted).max() < 1e-3 * max(1.0, float(wanted.std()))
+
+
+def test_what_is_written_may_be_the_mean_with_what_the_run_began_with(tmp_path: Path) -> None:
+    run, before, after = tmp_path / "run", tmp_path / "before", tmp_path / "after"
+    samples.make_pool(run / "pool-0", 70, 1, 64, lambda done: None)
+    trained = Run(run, 0, 1)
+    trained.steps = 7
+    trained.save()
+    pack(run, before)
+    trained.mean = {name: value.clone() for name, value in network.build(seed=9).state_dict().items()}
+    trained.save()
+
+    pack(run, after, mean_with=(before, 0.25))
+
+    one, other, both = (load_installed(load_model(folder)).state_dict() for folder in (before, run_packed(run), after))
+    assert json.loads((after / "model.json").read_text())["source"]["share_of_before"] == 0.25
+    moved = [name for name in one if not torch.equal(one[name], other[name])]
+    assert len(moved) > 100
+    for name in moved:
+        assert torch.allclose(both[name], 0.25 * one[name] + 0.75 * other[name], rtol=2e-3, atol=2e-3), name
+
+
+def run_packed(run: Path) -> Path:
+    """The same run's weights alone, as a model."""
+    pack(run, run.with_name("alone"))
+    return run.with_name("alone")
+
+
+def test_a_mean_with_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    samples.make_pool(run / "pool-0", 70, 1, 64, lambda done: None)
+    trained = Run(run, 0, 1)
+    trained.save()
+    pack(run, tmp_path / "other")
+    manifest = tmp_path / "other" / "model.json"
+    manifest.write_text(manifest.read_text().replace('"architecture": "edgewise-nano"', '"architecture": "another"'))
+    with pytest.raises(ModelError, match="holds no weights of edgewise-nano"):
+        pack(run, tmp_path / "mean", mean_with=(tmp_path / "other", 0.5))
+    assert not (tmp_path / "mean").exists()
 
 
 def test_the_training_of_a_packed_model_goes_on_in_a_new_folder(tmp_path: Path) -> None:
