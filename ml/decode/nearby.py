@@ -33,12 +33,15 @@ class Asked:
 
 
 def parts_of(model: InstalledModel, *, hover: bool = False) -> Parts:
-    """How much of a window a model is asked for by clicks, or by previews."""
+    """How much of a window a model is asked for by clicks, or by previews.
+
+    Of a whole window a click draws all: a mask may have parts far from the prompts, which no part of it tells of.
+    """
     if model.prepare is None:
         return ALL
     if hover:
         return Parts(model.hover_fields, model.hover_far, model.hover_stability)
-    return Parts(model.fields, model.far, model.stability)
+    return Parts(model.fields, model.far, model.stability, draws_some=False)
 
 
 def decode_nearby(

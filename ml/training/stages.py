@@ -7,7 +7,7 @@ from ml.training.network import STRIDE
 # Tokens a side, squares around them, prompts: of a crop of 1024 px and of one of 512.
 PARTS = ((8, 8, 32), (8, 4, 24), (16, 8, 16), (16, 4, 12), (32, 8, 6))
 HALVES = ((8, 4, 32), (16, 4, 12), (32, 0, 6))
-ALL_SIZES = ((8, 8, 16), (16, 8, 12), (32, 8, 6), (64, 0, 3))
+ALL_SIZES = ((16, 8, 12), (32, 8, 6), (64, 0, 8))
 PAIR = (16, 8, 6)
 
 
