@@ -71,6 +71,7 @@ class Learner:
         if not learns and (len(self._kept) < stage.keep or number % RENEWED == 0):
             self._kept = [*self._kept, self._encoded(stage)][-stage.keep :]
         said: dict[str, list[float]] = {}
+        each = max(1, len(stage.fields))  # a stage may have nothing but a pair
         if batch is not None and stage.dense > 0:
             mask, edge, found = self._dense(batch.features, batch.objects)
             (stage.dense * (mask + edge)).backward()
@@ -82,7 +83,7 @@ class Learner:
             if asked is None:
                 continue
             loss, report = self._decoder(stage, seen, asked, (rounds, progress))
-            (loss / len(stage.fields)).backward()
+            (loss / each).backward()
             for name, value in report.items():
                 said.setdefault(name, []).append(value)
         if stage.pair is not None:
@@ -90,13 +91,13 @@ class Learner:
             asked = self._asked(stage, seen, *stage.pair, whole=True)
             if asked is not None:
                 loss, report = self._paired(stage, seen, asked, 1 + (number % TWICE == 0))
-                (loss / len(stage.fields)).backward()
+                (loss / each).backward()
                 said |= {name: [value] for name, value in report.items()}
             if stage.bare > 0 and self.bare_pool is not None:
                 guessed = self._guessed(stage, self.bare_pool, *stage.pair[:2], GUESSES)
                 if guessed is not None:
                     loss, report = self._paired(stage, guessed[0], guessed[1:], 1)
-                    (stage.bare * loss / len(stage.fields)).backward()
+                    (stage.bare * loss / each).backward()
                     said |= {f"{name}_bare": [value] for name, value in report.items()}
         if batch is not None and batch.encoded is not None:
             taught = [

@@ -225,6 +225,7 @@ def test_a_part_and_the_whole_crop_learn_to_draw_alike(folder: Path) -> None:
     assert 0 <= before <= 1
     told = {name.split(".")[0]: one.grad for name, one in learner.named_parameters() if one.grad is not None}
     assert {"image_encoder", "sam_mask_decoder", "sam_prompt_encoder"} <= set(told)
+    assert all(bool(gradient.isfinite().all()) for gradient in told.values())
     assert learner._known == []  # what the layers knew is not kept with its gradients
 
 
