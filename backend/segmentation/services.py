@@ -189,7 +189,7 @@ def suggest(
         memory=None if hover else memory,
         hint=_hint(candidates, shown.index, recipe),
         instead_of="" if model == own else own.name,
-        field={"side": decoded.field.cols, "grown": decoded.grown},
+        field={"side": decoded.near.cols, "grown": decoded.grown},
         missing=joined.missing if joined else (),
     )
 

@@ -1,6 +1,6 @@
 """From an embedding and prompts to candidate masks."""
 
-from ml.decode.fields import ALL, SIDES, Parts, Seen, first_field, grown
+from ml.decode.fields import ALL, SIDES, Parts, Seen, first_field, grown, tokens_of
 from ml.decode.look import WHOLE, Field, Look
 from ml.decode.nearby import Asked, StoppedError, decode_nearby, parts_of
 from ml.decode.onnx_decoder import Answers, Decoded, OnnxDecoder
@@ -28,4 +28,5 @@ __all__ = [
     "parts_of",
     "rank_candidates",
     "stability",
+    "tokens_of",
 ]

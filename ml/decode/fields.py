@@ -14,7 +14,6 @@ from ml.vectorize.trace import MIN_PART_SHARE
 
 TOKEN = 16.0  # px of the model's frame a token
 SIDES = (16, 32, GRID)  # tokens a side that a model may be asked for
-DRAWN = (32, GRID)  # tokens a side of what is drawn of a whole window where nothing tells how large the object is
 MARGIN = 3.0  # tokens between the prompts and a field's side
 MASK_MARGIN = 2.0  # tokens between the last mask and a field's side
 BOX_ROOM = 1.5  # sides of a box that a field has at least: what lies around it tells where the object ends
@@ -32,17 +31,15 @@ class Parts:
     """How much of a window is decoded: `sides` in tokens of the parts looked at closely, rising, the whole last.
 
     Around a part the window is looked at in squares of `far` x `far` tokens, or not at all (0). A part's mask is
-    believed only where its stability score is at least `stability`; else the whole window is looked at. `draws_some` is
-    whether the mask of a whole window may be drawn in a part of it.
+    believed only where its stability score is at least `stability`; else the whole window is looked at.
     """
 
     sides: tuple[int, ...] = (GRID,)
     far: int = 0
     stability: float = 0.0
-    draws_some: bool = True
 
 
-ALL = Parts(draws_some=False)
+ALL = Parts()
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,22 +127,25 @@ def first_field(
     return _placed(around, wanted, sides, far)
 
 
-def grown(found: Seen, prompts: PromptSet, parts: Parts) -> Field | None:
-    """The next larger field, about the mask and the prompts, for a mask that was cut; the whole window for one that is
-    not stable; None where neither is so."""
-    larger = [side for side in parts.sides if side > found.field.cols]
+def grown(found: Seen, near: Field, prompts: PromptSet, parts: Parts) -> Field | None:
+    """The next larger field than `near`, about the mask and the prompts, for a mask that was cut; the whole window for
+    one that is not stable; None where neither is so."""
+    larger = [side for side in parts.sides if side > near.cols]
     if not larger:
         return None
     if found.is_cut():
-        return _placed(_all_around(found, prompts), 0.0, larger, parts.far)
+        mask = found.extent()
+        around = _around(prompts) if mask is None else _together(_around(prompts), mask)
+        return _placed(around, 0.0, larger, parts.far)
     return WHOLE if found.stability() < parts.stability else None
 
 
-def drawn(found: Seen, prompts: PromptSet) -> Field:
-    """What of a whole window is drawn about a mask that was found in a part of it."""
-    around = _all_around(found, prompts)
-    larger = [side for side in SIDES if side > found.field.cols] if found.is_cut() else SIDES
-    return _placed(around, _longer(around) + 2 * MASK_MARGIN * TOKEN, larger)
+def tokens_of(prompts: PromptSet, near: Field) -> Field:
+    """The tokens of a field that the prompts lie in or between."""
+    x_min, y_min, x_max, y_max = (int(at // TOKEN) for at in _around(prompts))
+    left, right = np.clip((x_min, x_max), near.col, near.col + near.cols - 1).tolist()
+    top, bottom = np.clip((y_min, y_max), near.row, near.row + near.rows - 1).tolist()
+    return Field(left, top, right - left + 1, bottom - top + 1)
 
 
 def _placed(around: Extent, wanted: float, sides: Sequence[int], far: int = 0) -> Field:
@@ -183,11 +183,6 @@ def _around(prompts: PromptSet) -> Extent:
     places = np.concatenate(corners)
     (x_min, y_min), (x_max, y_max) = places.min(axis=0), places.max(axis=0)
     return float(x_min), float(y_min), float(x_max), float(y_max)
-
-
-def _all_around(found: Seen, prompts: PromptSet) -> Extent:
-    around, mask = _around(prompts), found.extent()
-    return around if mask is None else _together(around, mask)
 
 
 def _together(one: Extent, other: Extent) -> Extent:

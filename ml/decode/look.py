@@ -37,6 +37,10 @@ class Field:
             and other.row + other.rows <= self.row + self.rows
         )
 
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Its first column and row, columns and rows (4,), as the decoder takes and gives them."""
+        return np.array([self.col, self.row, self.cols, self.rows], np.int64)
+
     def of(self, window: Window) -> Window:
         """The raster's pixels that a square field of a window covers; the window's side is a multiple of 64."""
         token = window.size // GRID
@@ -56,50 +60,47 @@ WHOLE = Field()
 @dataclass(frozen=True)
 class Look:
     """`near` is looked at token by token, and the rest of the window in squares of `far` x `far` tokens, or, with 0,
-    not at all. Masks are drawn over `shown`, a part of `near`; over all of it where that is None.
+    not at all. Of `near` the square is drawn that holds all masks and `least`; all of it where that is None.
 
-    Raises `ValueError` for a `near` that is no union of such squares, or a `shown` outside of it.
+    Raises `ValueError` for a `near` that is no union of such squares, or a `least` outside of it.
     """
 
     near: Field = WHOLE
     far: int = 0
-    shown: Field | None = None
+    least: Field | None = None
 
     def __post_init__(self) -> None:
         if self.near == WHOLE:
             object.__setattr__(self, "far", 0)
-        if self.shown is None:
-            object.__setattr__(self, "shown", self.near)
         sides = (self.near.col, self.near.row, self.near.cols, self.near.rows)
         if self.far and (GRID % self.far or any(side % self.far for side in sides)):
             raise ValueError(f"squares of {self.far} tokens do not fit around {self.near}")
-        if not self.near.holds(self.drawn):
-            raise ValueError(f"{self.shown} does not lie within {self.near}")
-
-    @property
-    def drawn(self) -> Field:
-        """The part of the window that masks are given over."""
-        return self.shown or self.near
+        if self.least is not None and not self.near.holds(self.least):
+            raise ValueError(f"{self.least} does not lie within {self.near}")
 
 
 class Tokens:
     """The tokens of a look: those of `near` row by row, then the squares of the rest.
 
-    `counts` (n,) is how many of the window's tokens each stands for; `shown` (rows, cols) are the numbers of the drawn;
-    `near` and `far` the numbers of the window's tokens, and of its squares, that they are.
+    `counts` (n,) is how many of the window's tokens each stands for; `far` the numbers of the window's squares.
     """
 
     def __init__(self, look: Look) -> None:
-        self.near = _numbers(look.near, WHOLE).ravel()
+        self.near = look.near
         self.far = _around(look.near, look.far) if look.far else np.zeros(0, np.int64)
-        ones = np.ones(len(self.near), np.float32)
+        ones = np.ones(look.near.cols * look.near.rows, np.float32)
         self.counts: Floats = np.concatenate([ones, np.full(len(self.far), look.far**2, np.float32)])
-        self.shown = _numbers(look.drawn, look.near)
 
-    def of(self, array: Floats, squares: Floats | None, axis: int = -2) -> Floats:
-        """A window's array, whose axis runs over its tokens, and its squares, to those of the look."""
-        near = np.take(array, self.near, axis)
-        return near if squares is None else np.concatenate([near, np.take(squares, self.far, axis)], axis)
+    def of(self, array: Floats, squares: Floats | None) -> Floats:
+        """A window's array (..., 4096, c) and its squares, to the tokens of the look."""
+        field, channels = self.near, array.shape[-1]
+        found = np.empty((*array.shape[:-2], len(self.counts), channels), np.float32)
+        near, far = np.split(found, [field.cols * field.rows], axis=-2)
+        grid = array.reshape(*array.shape[:-2], GRID, GRID, channels)
+        near.reshape(*near.shape[:-2], field.rows, field.cols, channels)[...] = grid[(..., *field.spans(), slice(None))]
+        if squares is not None:
+            np.take(squares, self.far, axis=-2, out=far, mode="clip")
+        return found
 
 
 def _around(near: Field, far: int) -> npt.NDArray[np.int64]:
@@ -107,13 +108,6 @@ def _around(near: Field, far: int) -> npt.NDArray[np.int64]:
     outside = np.ones((GRID // far, GRID // far), bool)
     outside[near.row // far : (near.row + near.rows) // far, near.col // far : (near.col + near.cols) // far] = False
     return np.flatnonzero(outside)
-
-
-def _numbers(part: Field, of: Field) -> npt.NDArray[np.int64]:
-    """The numbers (rows, cols) of a part's tokens among those of a field that holds it, counted row by row."""
-    rows = np.arange(part.row, part.row + part.rows) - of.row
-    cols = np.arange(part.col, part.col + part.cols) - of.col
-    return np.ascontiguousarray(rows[:, None] * of.cols + cols)
 
 
 def squares_of(grid: Floats, side: int) -> Floats:

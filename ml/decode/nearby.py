@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ml.decode.fields import ALL, DRAWN, SIDES, Parts, Seen, drawn, first_field, grown
+from ml.decode.fields import ALL, Parts, Seen, first_field, grown, tokens_of
 from ml.decode.look import WHOLE, Look
 from ml.decode.onnx_decoder import Decoded, OnnxDecoder
 from ml.decode.prompts import PromptSet
@@ -33,15 +33,12 @@ class Asked:
 
 
 def parts_of(model: InstalledModel, *, hover: bool = False) -> Parts:
-    """How much of a window a model is asked for by clicks, or by previews.
-
-    Of a whole window a click draws all: a mask may have parts far from the prompts, which no part of it tells of.
-    """
+    """How much of a window a model is asked for by clicks, or by previews."""
     if model.prepare is None:
         return ALL
     if hover:
         return Parts(model.hover_fields, model.hover_far, model.hover_stability)
-    return Parts(model.fields, model.far, model.stability, draws_some=False)
+    return Parts(model.fields, model.far, model.stability)
 
 
 def decode_nearby(
@@ -49,15 +46,10 @@ def decode_nearby(
 ) -> Decoded:
     """Masks over the smallest field in which the wanted candidate is stable and not cut; at last over the window.
 
-    Of a whole window only what lies around the prompts is drawn, and more of it while the mask is cut there. Raises
-    `StoppedError` before whichever step `stop` says that nobody waits for.
+    Raises `StoppedError` before whichever step `stop` says that nobody waits for.
     """
     parts = asked.parts or parts_of(decoder.model)
-    field = shown = first_field(asked.prompts, parts.sides, far=parts.far, last=asked.last, view_px=asked.view_px)
-    if field == WHOLE and parts.draws_some:
-        shown = first_field(
-            asked.prompts, DRAWN if asked.last is None else SIDES, last=asked.last, view_px=asked.view_px
-        )
+    near = first_field(asked.prompts, parts.sides, far=parts.far, last=asked.last, view_px=asked.view_px)
     previous = asked.last.over(WHOLE) if asked.last is not None and decoder.model.mask_feedback else None
     times = 0
     if stop():
@@ -66,17 +58,10 @@ def decode_nearby(
     while True:
         if stop():
             raise StoppedError
-        found = decoder.decode(embedding, asked.prompts, previous, Look(field, parts.far, shown))
-        seen = Seen(found.of(asked.wanted).logits, shown)
-        if field == WHOLE:
-            if shown == WHOLE or not seen.is_cut():
-                return replace(found, grown=times)
-            shown = WHOLE
-        else:
-            larger = grown(seen, asked.prompts, parts)
-            if larger is None:
-                return replace(found, grown=times)
-            field = shown = larger
-            if field == WHOLE and parts.draws_some:
-                shown = drawn(seen, asked.prompts)
+        look = Look(near, parts.far, tokens_of(asked.prompts, near))
+        found = decoder.decode(embedding, asked.prompts, previous, look)
+        larger = grown(Seen(found.of(asked.wanted).logits, found.field), near, asked.prompts, parts)
+        if larger is None:
+            return replace(found, grown=times)
+        near = larger
         times += 1

@@ -15,6 +15,7 @@ from ml.models.installed import INT8, InstalledModel, ModelFile
 from ml.models.sessions import (
     DECODER_INPUTS,
     DECODER_OUTPUTS,
+    DRAWN,
     FIELD_ORIGIN,
     MASK_FEATURES,
     MASK_INPUTS,
@@ -38,12 +39,14 @@ Floats = npt.NDArray[np.float32]
 class Decoded:
     """The candidates, best first, and the object score logit (above 0: something is there).
 
-    Their logits cover `field`; more of the window had to be decoded or drawn for them `grown` times.
+    Their logits cover `field`, which holds all masks in `near`, the part of the window that was looked at closely; more
+    of the window had to be looked at for them `grown` times.
     """
 
     candidates: tuple[Candidate, ...]
     object_score: float
     field: Field = WHOLE
+    near: Field = WHOLE
     grown: int = 0
 
     def of(self, index: int | None) -> Candidate:
@@ -63,7 +66,7 @@ class Decoded:
 class Answers:
     """What the decoder says to B prompt sets over a field of h x w tokens, as it says it.
 
-    `masks` (B, 4, 4h, 4w) logits: the single mask, then the three of several; `scores` (B, 4) predicted IoU;
+    `field` is where in the window that lies. `masks` (B, 4, 4h, 4w) logits: the single mask, then the three of several; `scores` (B, 4) predicted IoU;
     `present` (B, 1) object score logits; `tokens` (B, 4, 256) what stands for each mask in the memory, where the
     decoder tells it.
     """
@@ -72,6 +75,7 @@ class Answers:
     scores: Floats
     present: Floats
     tokens: Floats
+    field: Field = WHOLE
 
 
 class OnnxDecoder:
@@ -86,11 +90,11 @@ class OnnxDecoder:
             self._prepared = None
         else:
             file = model.decoder_int8 if model.precision == INT8 and model.decoder_int8 else model.decoder
-            self._session = open_session(file, threads, PREPARED_DECODER_INPUTS, DECODER_OUTPUTS)
+            self._session = open_session(file, threads, PREPARED_DECODER_INPUTS, {**DECODER_OUTPUTS, **DRAWN})
             self._prepared = PreparedCache(_preparing(model.prepare, threads), KEPT)
             self._mask: Any = open_session(model.mask, threads, MASK_INPUTS, MASK_FEATURES) if model.mask else None
         told = {node.name for node in self._session.get_outputs()}
-        self._outputs = [name for name in (*DECODER_OUTPUTS, *MASK_TOKENS) if name in told]
+        self._outputs = [name for name in (*DECODER_OUTPUTS, *MASK_TOKENS, *DRAWN) if name in told]
 
     def decode(
         self, embedding: Embedding, prompts: PromptSet, previous: Floats | None = None, look: Look = ALL_OF_IT
@@ -103,7 +107,7 @@ class OnnxDecoder:
         last = None if previous is None else previous[None, None]
         answers = self.answer(embedding, coordinates, labels, last, look)
         ranked = rank_candidates(answers.masks[0], answers.scores[0], self.model.candidate_rule, prompts)
-        return Decoded(ranked, float(answers.present[0, 0]), look.drawn)
+        return Decoded(ranked, float(answers.present[0, 0]), answers.field, look.near)
 
     def prepare(self, embedding: Embedding) -> None:
         """Makes what every prompt on this embedding needs, where that is not made yet; `decode` does so by itself."""
@@ -121,8 +125,7 @@ class OnnxDecoder:
         """The answers to B prompt sets, with SAM's coordinates (B, N, 2) in the window and labels (B, N).
 
         Labels are 1 and 0 for points, 2 and 3 for the corners of a box, -1 for SAM's padding, and with a prepared
-        model -2 for no point at all. `previous` (B, 1, 256, 256) are logits over the window; masks are given over what
-        the look draws. Raises `ValueError` for a look at less than the window with a model that decodes whole windows
+        model -2 for no point at all. `previous` (B, 1, 256, 256) are logits over the window. Raises `ValueError` for a look at less than the window with a model that decodes whole windows
         only.
         """
         mask = None if previous is None else np.clip(previous, -FEEDBACK_LIMIT, FEEDBACK_LIMIT).astype(np.float32)
@@ -130,14 +133,17 @@ class OnnxDecoder:
         prompts = {"point_coords": coordinates, "point_labels": labels, "has_mask_input": has}
         if self._prepared is not None:
             prompts["mask_features"] = np.zeros((1, 1, 16), np.float32) if mask is None else self._drawn(mask, look)
-            features: dict[str, Any] = dict(self._prepared.inputs(embedding, look))
-        elif look == ALL_OF_IT:
+            least = look.near if look.least is None else look.least
+            features: dict[str, Any] = {**self._prepared.inputs(embedding, look), "least": least.numbers()}
+        elif look.near == WHOLE:
             prompts["mask_input"] = np.zeros((len(labels), 1, CELLS, CELLS), np.float32) if mask is None else mask
             features = {**{name: getattr(embedding, name) for name in SHAPES}, **self._origin}
         else:
             raise ValueError(f"{self.model.name} decodes whole windows only: it has no file `prepare`")
-        found = self._session.run(self._outputs, {**features, **prompts})
-        return Answers(*found, *([] if len(found) > len(DECODER_OUTPUTS) else [NO_TOKENS]))
+        found = dict(zip(self._outputs, self._session.run(self._outputs, {**features, **prompts}), strict=True))
+        masks, scores, present = (found[name] for name in DECODER_OUTPUTS)
+        field = Field(*map(int, found["drawn"])) if "drawn" in found else WHOLE
+        return Answers(masks, scores, present, found.get("mask_tokens", NO_TOKENS), field)
 
     def _drawn(self, mask: Floats, look: Look) -> Floats:
         """What the mask prompt's branch makes of (B, 1, 256, 256), at the tokens of a look: (B, n, 16)."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from ml.decode.look import GRID, WHOLE, Look, Tokens, squares_of
+from ml.decode.look import GRID, WHOLE, Field, Look, Tokens, squares_of
 from ml.embeddings.features import Embedding
 
-DRAWN = ("fine", "middle")  # what only the drawing of masks needs: several entries a token
+DRAWN = ("fine", "middle")  # what only the drawing of masks needs: always the whole window's
 
 Floats = npt.NDArray[np.float32]
 Inputs = dict[str, Floats | npt.NDArray[np.int64]]
@@ -21,8 +21,8 @@ Inputs = dict[str, Floats | npt.NDArray[np.int64]]
 class Prepared:
     """What the decoder takes of an image of h x w tokens, float32, by the names of its inputs.
 
-    `image` and `places` (1, hw, 256), `keys` (1, 8, 16, hw), `values` and `queries` (1, 8, hw, 16), `fine`
-    (1, 16hw, 32) and `middle` (1, 4hw, 64).
+    `image` and `places` (1, hw, 256), `keys`, `values` and `queries` (1, 8, hw, 16), `fine` (1, h, w, 512) and `middle`
+    (1, h, w, 256).
     """
 
     image: Floats
@@ -40,31 +40,22 @@ class Prepared:
         return {one.name: self._squares(one.name, side) for one in fields(self) if one.name not in DRAWN}
 
     def _squares(self, name: str, side: int) -> Floats:
-        by_token = np.moveaxis(getattr(self, name), _axis(name), -2)
-        grid = by_token.reshape(*by_token.shape[:-2], GRID, GRID, by_token.shape[-1])
-        found = squares_of(grid, side)
-        flat = found.reshape(*by_token.shape[:-2], -1, by_token.shape[-1])
-        return np.ascontiguousarray(np.moveaxis(flat, -2, _axis(name)))
+        by_token: Floats = getattr(self, name)
+        found = squares_of(by_token.reshape(*by_token.shape[:-2], GRID, GRID, by_token.shape[-1]), side)
+        return found.reshape(*by_token.shape[:-2], -1, by_token.shape[-1])
 
     def inputs(self, look: Look, squares: Mapping[str, Floats]) -> Inputs:
-        """The decoder's inputs for a look at a whole window, whose squares these are; places stay the window's."""
+        """The decoder's inputs for a look at a whole window, whose squares these are, but what of it is drawn at least;
+        places stay the window's."""
         tokens = Tokens(look)
-        found: Inputs = {"counts": tokens.counts, "shown": tokens.shown}
+        found: Inputs = {"counts": tokens.counts, "near": look.near.numbers()}
         for one in fields(self):
             array: Floats = getattr(self, one.name)
-            if one.name in DRAWN:
-                part = array.reshape(GRID, GRID, -1)[look.drawn.spans()]
-                found[one.name] = np.ascontiguousarray(part).reshape(1, -1, array.shape[-1])
-            elif look.near == WHOLE:
+            if one.name in DRAWN or look.near == WHOLE:
                 found[one.name] = array
             else:
-                found[one.name] = tokens.of(array, squares.get(one.name), _axis(one.name))
+                found[one.name] = tokens.of(array, squares.get(one.name))
         return found
-
-
-def _axis(name: str) -> int:
-    """Which axis of an array runs over the tokens."""
-    return -1 if name == "keys" else -2
 
 
 class PreparedCache:
@@ -87,10 +78,10 @@ class PreparedCache:
         """The decoder's inputs for a look at this very embedding, as `Prepared.inputs`; the last ones are kept."""
         with (entry := self._entry(embedding)).lock:
             entry.made = entry.made or self._make(embedding)
-            if entry.taken is None or entry.taken[0] != look:
+            if entry.taken is None or entry.taken[0] != (look.near, look.far):
                 if look.far not in entry.squares:
                     entry.squares[look.far] = entry.made.squares(look.far)
-                entry.taken = look, entry.made.inputs(look, entry.squares[look.far])
+                entry.taken = (look.near, look.far), entry.made.inputs(look, entry.squares[look.far])
             return entry.taken[1]
 
     def _entry(self, embedding: Embedding) -> "_Entry":
@@ -107,4 +98,4 @@ class _Entry:
         self.lock = threading.Lock()
         self.made: Prepared | None = None
         self.squares: dict[int, dict[str, Floats]] = {}
-        self.taken: tuple[Look, Inputs] | None = None
+        self.taken: tuple[tuple[Field, int], Inputs] | None = None

@@ -13,6 +13,7 @@ from ml.export.memory import Recall, Remember
 from ml.export.reassociated import Decoder, MaskPrompt, Prepare
 from ml.models.sessions import (
     DECODER_OUTPUTS,
+    DRAWN,
     ENCODER_INPUTS,
     FEATURES,
     MASK_FEATURES,
@@ -49,8 +50,9 @@ def export_decoder(model: Any, prepare: Path, mask: Path, decoder: Path) -> None
     write(MaskPrompt(model), mask, [masks], MASK_INPUTS, MASK_FEATURES)
     with torch.inference_mode():
         prepared, drawn = Prepare(model)(*features, origin), MaskPrompt(model)(masks)
-    look = [torch.ones(TOKENS), torch.arange(TOKENS).reshape(64, 64)]
-    write(Decoder(model), decoder, [*prepared, *look, points, labels, drawn, has], PREPARED_DECODER_INPUTS, OUTPUTS)
+    look = [torch.ones(TOKENS), torch.tensor([0, 0, 64, 64]), torch.tensor([0, 0, 64, 64])]
+    outputs = {**OUTPUTS, **DRAWN}
+    write(Decoder(model), decoder, [*prepared, *look, points, labels, drawn, has], PREPARED_DECODER_INPUTS, outputs)
 
 
 def export_plain_decoder(model: Any, path: Path) -> None:

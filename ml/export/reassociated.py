@@ -2,10 +2,13 @@
 
 Three things make the difference. The projections of image tokens are taken into the few prompt tokens (a product of
 4096 x 256 x 8T in place of one of 4096 x 256 x 128 for each of key, value and query). What the first layer makes of
-the image alone is made once an image (`Prepare`); the mask prompt is added to it afterwards, since the last
-convolution of its branch is linear. The upscaling runs channel-last as matrix products, of those tokens alone whose
-masks are wanted (each token's 4 x 4 cells depend on no other token's), and only the four masks are brought back into
-rows and columns. A mask prompt's branch is run only where there is one (`MaskPrompt`).
+the image alone is made once an image, without a mask prompt (`Prepare`); what one changes is added afterwards, since
+the last convolution of its branch is linear. Masks are drawn only where there are any (`ml/export/drawing.py`). A mask
+prompt's branch is run only where there is one (`MaskPrompt`).
+
+A sum over all image tokens is bound by memory and costs half of what their product with a matrix does. So biases are
+added once an image, or carried by the few rows that attention, whose weights sum to 1, spreads over the image; and
+what a mask prompt and `counts` add to every token are further columns of products (`EXTRA`).
 
 An image token may stand for several (`counts`): in attention it then weighs as much as that many of its like, which is
 exact where they are alike.
@@ -19,14 +22,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ml.export.drawing import Drawing
 from ml.export.graphs import FRAME, positions
+from ml.export.shapes import shaped
 
-HEADS, HEAD, INNER, WIDTH = 8, 16, 128, 256  # SAM2Base._build_sam_heads: num_heads, downsample rate 2, embedding_dim
+HEADS, HEAD, WIDTH = 8, 16, 256  # SAM2Base._build_sam_heads: num_heads, downsample rate 2, embedding_dim
 OUTPUT_TOKENS = 6  # object score, IoU, four masks
+WEIGHING = 3  # layers of a hypernetwork
 SCALE = 1 / math.sqrt(HEAD)
 NOT_THERE = -2.0  # the label of a point that is not there; -1 is SAM's padding, which is attended to
 ABSENT = -1.5  # labels below
 HIDDEN = -1e9  # what an absent point's attention gets before the softmax
+DRAWN = 16  # channels of the mask prompt's branch before its last convolution
+# What every image token has besides: the mask prompt's channels, whether there is one, 1, and the log of its count.
+EXTRA, HAS, ONE, WEIGHT = DRAWN + 3, DRAWN, DRAWN + 1, DRAWN + 2
 
 
 class Prepare(nn.Module):
@@ -37,13 +46,14 @@ class Prepare(nn.Module):
         first = model.sam_mask_decoder.transformer.layers[0]
         self.key, self.value = first.cross_attn_token_to_image.k_proj, first.cross_attn_token_to_image.v_proj
         self.query = first.cross_attn_image_to_token.q_proj
+        self.no_mask = model.sam_prompt_encoder.no_mask_embed
+        self.widen, _, _, self.refine, _ = model.sam_mask_decoder.output_upscaling
         _keep(self, matrix=model.sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix)
 
     def forward(
         self, image_embed: Tensor, high_res_feats_0: Tensor, high_res_feats_1: Tensor, field_origin: Tensor
     ) -> tuple[Tensor, ...]:
-        """For h x w tokens: `image` and `places` (1, hw, 256), `keys` (1, 8, 16, hw), `values` and `queries`
-        (1, 8, hw, 16), `fine` (1, 16hw, 32) and `middle` (1, 4hw, 64), token by token."""
+        """For h x w tokens: `image` and `places` (1, hw, 256), `keys`, `values` and `queries` (1, 8, hw, 16), `fine` (1, h, w, 512) and `middle` (1, h, w, 256), token by token: its 4 x 4 and 2 x 2 cells."""
         rows, cols = image_embed.shape[2], image_embed.shape[3]
         image = image_embed.flatten(2).transpose(1, 2)
         places = positions(self.matrix, field_origin, rows, cols)[None]
@@ -51,16 +61,17 @@ class Prepare(nn.Module):
 
     def of_tokens(self, image: Tensor, places: Tensor) -> tuple[Tensor, ...]:
         """The first five, for tokens (1, n, 256)."""
+        image = image + self.no_mask.weight
         placed = image + places
-        keys = self.key(placed).reshape(1, -1, HEADS, HEAD).permute(0, 2, 3, 1)
-        return image, places, keys, _heads(self.value(image)), _heads(self.query(placed))
+        return image, places, _heads(self.key(placed)), _heads(self.value(image)), _heads(self.query(placed))
 
     def of_cells(self, high_res_feats_0: Tensor, high_res_feats_1: Tensor) -> tuple[Tensor, Tensor]:
-        """The last two, for h x w tokens."""
+        """The last two, for h x w tokens, with the biases of the upscaling that they are added to."""
         rows, cols = high_res_feats_1.shape[2] // 2, high_res_feats_1.shape[3] // 2
         middle = high_res_feats_1.reshape(1, 64, rows, 2, cols, 2).permute(0, 2, 4, 3, 5, 1)
         fine = high_res_feats_0.reshape(1, 32, rows, 2, 2, cols, 2, 2).permute(0, 2, 5, 3, 6, 4, 7, 1)
-        return fine.reshape(1, -1, 32), middle.reshape(1, -1, 64)
+        fine, middle = fine.reshape(1, rows, cols, 16, 32), middle.reshape(1, rows, cols, 4, 64)
+        return (fine + self.refine.bias).flatten(3), (middle + self.widen.bias).flatten(3)
 
 
 class MaskPrompt(nn.Module):
@@ -87,7 +98,6 @@ class Decoder(nn.Module):
         transformer = decoder.transformer
         self.first, self.second = transformer.layers
         self.final, self.final_norm = transformer.final_attn_token_to_image, transformer.norm_final_attn
-        self.weigh = decoder.output_hypernetworks_mlps
         self.score, self.present = decoder.iou_prediction_head, decoder.pred_obj_score_head
         output = [decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight]
         _keep(
@@ -95,8 +105,12 @@ class Decoder(nn.Module):
             matrix=prompts.pe_layer.positional_encoding_gaussian_matrix,
             output_tokens=torch.cat(output, 0)[None],
             kinds=torch.cat([prompts.not_a_point_embed.weight, *(kind.weight for kind in prompts.point_embeddings)], 0),
+            kind=torch.arange(-1.0, 4.0),  # not a point, points 0 and 1, corners 2 and 3
         )
         self._keep_mask_prompt(prompts)
+        for number, layers in enumerate(zip(*(one.layers for one in decoder.output_hypernetworks_mlps), strict=True)):
+            weight, bias = (torch.stack([getattr(one, what) for one in layers]) for what in ("weight", "bias"))
+            _keep(self, **{f"weigh_{number}": weight.transpose(1, 2), f"weigh_{number}_bias": bias[:, None]})
         for name, attention in (("second", self.second.cross_attn_token_to_image), ("final", self.final)):
             value = attention.v_proj
             _keep(
@@ -112,66 +126,60 @@ class Decoder(nn.Module):
         for name, layer in (("first", self.first), ("second", self.second)):
             out = layer.cross_attn_image_to_token.out_proj
             told = out.weight.reshape(WIDTH, HEADS, HEAD).permute(1, 2, 0)
-            _keep(self, **{f"{name}_tell": told, f"{name}_tell_bias": out.bias})
-        widen, self.norm, _, refine, _ = decoder.output_upscaling
-        _keep(
-            self,
-            widen=widen.weight.permute(0, 2, 3, 1).reshape(WIDTH, 4 * 64),
-            widen_bias=widen.bias,
-            refine=refine.weight.permute(0, 2, 3, 1).reshape(64, 4 * 32),
-            refine_bias=refine.bias,
-        )
+            _keep(self, **{f"{name}_tell": told, f"{name}_tell_bias": out.bias / HEADS})
+        self.draw = Drawing(decoder.output_upscaling, learns=learns)
 
     def _keep_mask_prompt(self, prompts: Any) -> None:
-        """The mask branch's last convolution, alone and followed by the first layer's projections."""
-        last, none = prompts.mask_downscaling[6], prompts.no_mask_embed.weight[0]
-        weight, bias = last.weight[:, :, 0, 0], last.bias
-        _keep(self, mask=weight.t(), mask_bias=bias, mask_none=none)
+        """What `EXTRA` adds to the image (EXTRA, 256), and to the first layer's projections of it: the mask branch's
+        last convolution in place of the embedding of no mask, which `Prepare` has added."""
+        last = prompts.mask_downscaling[6]
         attend, tell = self.first.cross_attn_token_to_image, self.first.cross_attn_image_to_token
-        for name, linear in (("key", attend.k_proj), ("value", attend.v_proj), ("query", tell.q_proj)):
-            _keep(
-                self,
-                **{
-                    f"mask_{name}": (linear.weight @ weight).t(),
-                    f"mask_{name}_bias": linear.weight @ bias,
-                    f"mask_{name}_none": linear.weight @ none,
-                },
-            )
+        mask = torch.cat([last.weight[:, :, 0, 0].t(), last.bias[None] - prompts.no_mask_embed.weight], 0)
+        pad = nn.functional.pad
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Masks (B, 4, 4r, 4c), IoU (B, 4), object score (B, 1) and mask tokens (B, 4, 256).
+        def projected(linear: Any) -> Tensor:
+            """(1, 8, EXTRA, 16)."""
+            return _heads(pad(mask @ linear.weight.t(), (0, 0, 0, EXTRA - HAS - 1))[None])
 
-        The inputs are the seven of `Prepare` of n tokens; `counts` (n,), how many each stands for; `shown` (r, c), the
-        numbers of the tokens whose masks are wanted, which `fine` and `middle` are of; points and labels as
-        `PlainDecoder` takes them; `mask_features` (B, n, 16) of `MaskPrompt`, or (B, 1, 16) where no set has a mask;
-        `has_mask_input` (B,). Label -2 is a point that is not there, so that sets of different lengths go into one
-        batch.
+        ones = torch.eye(EXTRA)
+        _keep(
+            self,
+            mask=pad(mask, (0, 0, 0, EXTRA - HAS - 1))[None],
+            mask_key=projected(attend.k_proj).transpose(2, 3),
+            mask_value=projected(attend.v_proj),
+            mask_query=projected(tell.q_proj),
+            **{"has": ones[HAS], "one": ones[ONE], "weight": ones[WEIGHT]},
+        )
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Masks (B, 4, 4r, 4c) over a square `drawn`, IoU (B, 4), object score (B, 1), mask tokens (B, 4, 256), `drawn`.
+
+        The inputs are the seven of `Prepare`, the first five of n tokens, of which those of `near` (4,) come first, row
+        by row; `counts` (n,), how many each stands for; `least` (4,), what is drawn in any case; points and labels as `PlainDecoder` takes them; `mask_features` (B, n, 16) of `MaskPrompt`, or (B, 1, 16) where no set has
+        a mask; `has_mask_input` (B,). Label -2 is a point that is not there, so that sets of different lengths go into
+        one batch. `near`, `least` and `drawn` are column, row, columns and rows of the tokens that `fine` is of.
         """
-        image, places, keys, values, queries, fine, middle, counts, shown, *prompts = inputs
+        image, places, keys, values, queries, fine, middle, counts, near, least, *prompts = inputs
         point_coords, point_labels, mask_features, has_mask_input = prompts
         weight = torch.log(counts)
         tokens, hidden = self._tokens(point_coords, point_labels)
-        many, count = tokens.shape[0], tokens.shape[1]
-        has = has_mask_input.reshape(-1, 1, 1)
-        drawn = mask_features * has
-
-        def with_mask(name: str) -> Tensor:
-            bias, none = getattr(self, f"{name}_bias"), getattr(self, f"{name}_none")
-            return drawn @ getattr(self, name) + has * bias + (1 - has) * none
-
-        picture = image + with_mask("mask")
-        key = keys + with_mask("mask_key").reshape(many, -1, HEADS, HEAD).permute(0, 2, 3, 1)
-        value = values + _heads(with_mask("mask_value"))
-        query = queries + _heads(with_mask("mask_query"))
+        has = has_mask_input[:, None, None]
+        extra = self._extra(mask_features, has, weight)
 
         asked = self.first.norm1(_attend(self.first.self_attn, tokens, tokens, tokens, hidden))
         attention = self.first.cross_attn_token_to_image
-        weights = torch.softmax(_heads(attention.q_proj(asked + tokens)) * SCALE @ key + weight, -1)
-        asked = self.first.norm2(asked + attention.out_proj(_joined(weights @ value)))
+        attending = _heads(attention.q_proj(asked + tokens)) * SCALE
+        besides = (attending @ self.mask_key + self.weight) @ extra[:, None].transpose(2, 3)
+        weights = torch.softmax(attending @ keys.transpose(2, 3) + besides, -1)
+        seen = weights @ values + weights @ extra[:, None] @ self.mask_value
+        asked = self.first.norm2(asked + attention.out_proj(_joined(seen)))
         asked = self.first.norm3(asked + self.first.mlp(asked))
-        told = query @ _heads(self._key_of("first", asked + tokens)).transpose(2, 3) * SCALE + hidden
-        told = torch.softmax(told, -1).permute(0, 2, 1, 3).reshape(many, -1, HEADS * count)
-        picture = self.first.norm4(picture + self._tell("first", told, asked))
+        key = _heads(self._key_of("first", asked + tokens)).transpose(2, 3) * SCALE
+        besides = extra @ shaped((self.mask_query @ key + self.one[:, None] * hidden).permute(0, 2, 1, 3), 0, 0, -1)
+        told = torch.softmax((queries @ key).permute(0, 2, 1, 3) + shaped(besides, 0, 0, HEADS, -1), -1)
+        told = shaped(told, 0, 0, -1)
+        said = torch.cat([self._said("first", asked), self.mask + 0 * has], 1)
+        picture = self.first.norm4(image + torch.cat([told, extra], 2) @ said)
 
         placed = picture + places
         both = asked + tokens
@@ -179,44 +187,43 @@ class Decoder(nn.Module):
         looked = self._look("second", asked + tokens, placed, picture, weight)
         asked = self.second.norm2(asked + looked)
         asked = self.second.norm3(asked + self.second.mlp(asked))
-        told = torch.softmax(self._seen(placed, asked + tokens, hidden), -1).reshape(many, -1, HEADS * count)
-        picture = self.second.norm4(picture + self._tell("second", told, asked))
+        told = shaped(torch.softmax(self._seen(placed, asked + tokens, hidden), -1), 0, 0, -1)
+        picture = self.second.norm4(picture + told @ self._said("second", asked))
 
         placed = picture + places
         asked = self.final_norm(asked + self._look("final", asked + tokens, placed, picture, weight))
 
-        picture = picture.index_select(1, shown.reshape(-1))
-        upscaled = (picture @ self.widen).reshape(many, -1, 64) + self.widen_bias + middle
-        normed = nn.functional.layer_norm(upscaled, (64,), self.norm.weight, self.norm.bias, self.norm.eps)
-        upscaled = (nn.functional.gelu(normed) @ self.refine).reshape(many, -1, 32) + self.refine_bias + fine
         mask_tokens = asked[:, 2:OUTPUT_TOKENS]
-        weigh = torch.stack([self.weigh[i](mask_tokens[:, i]) for i in range(4)], 2)  # (B, 32, 4)
-        rows, cols = shown.shape
-        masks = (nn.functional.gelu(upscaled) @ weigh).reshape(many, rows, cols, 2, 2, 2, 2, 4)
-        masks = masks.permute(0, 7, 1, 3, 5, 2, 4, 6).reshape(many, 4, 4 * rows, 4 * cols)
-        return masks, self.score(asked[:, 1]), self.present(asked[:, 0]), mask_tokens
+        weigh = mask_tokens[:, :, None]
+        for number in range(WEIGHING):
+            weigh = weigh @ getattr(self, f"weigh_{number}") + getattr(self, f"weigh_{number}_bias")
+            weigh = weigh if number == WEIGHING - 1 else torch.relu(weigh)
+        masks, drawn = self.draw(picture, fine, middle, weigh[:, :, 0].transpose(1, 2), near, least)
+        return masks, self.score(asked[:, 1]), self.present(asked[:, 0]), mask_tokens, drawn
 
     def _tokens(self, coords: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """All tokens (B, T, 256), and what hides the absent ones in attention to tokens (B, 1, 1, T)."""
-        many = coords.shape[0]
-        coords = torch.cat([coords + 0.5, torch.zeros_like(coords[:, :1])], 1)
-        labels = torch.cat([labels, -torch.ones_like(labels[:, :1])], 1)
+        pad = nn.functional.pad
+        coords, labels = pad(coords + 0.5, (0, 0, 0, 1)), pad(labels, (0, 1), value=-1.0)
         turned = (2 * (coords / FRAME) - 1) @ self.matrix * (2 * torch.pi)
         kind = labels[:, :, None]
         places = torch.cat([torch.sin(turned), torch.cos(turned)], -1) * (kind >= 0).to(turned.dtype)
-        for number in range(5):  # -1 not a point, 0 and 1 points, 2 and 3 corners
-            places = places + (kind == number - 1).to(turned.dtype) * self.kinds[number]
-        tokens = torch.cat([self.output_tokens.expand(many, -1, -1), places], 1)
+        places = places + (kind == self.kind).to(turned.dtype) @ self.kinds
+        tokens = torch.cat([self.output_tokens + 0 * kind[:, :1], places], 1)
         absent = (labels < ABSENT).to(turned.dtype) * HIDDEN
-        return tokens, torch.cat([torch.zeros_like(tokens[:, :OUTPUT_TOKENS, 0]), absent], 1)[:, None, None]
+        return tokens, pad(absent, (OUTPUT_TOKENS, 0))[:, None, None]
+
+    def _extra(self, mask_features: Tensor, has: Tensor, weight: Tensor) -> Tensor:
+        """`EXTRA` of every image token, (B, n, EXTRA)."""
+        drawn = nn.functional.pad(mask_features, (0, EXTRA - DRAWN)) * has
+        return drawn + has * self.has + self.one + weight[:, None] * self.weight
 
     def _look(self, name: str, asked: Tensor, placed: Tensor, picture: Tensor, weight: Tensor) -> Tensor:
         """Tokens attend to the image; the key's bias drops out of the softmax."""
         attention = self.final if name == "final" else self.second.cross_attn_token_to_image
-        many, count = asked.shape[0], asked.shape[1]
-        query = (_heads(attention.q_proj(asked)) * SCALE) @ getattr(self, f"{name}_key")
-        weights = torch.softmax(query.reshape(many, HEADS * count, WIDTH) @ placed.transpose(1, 2) + weight, -1)
-        seen = (weights @ picture).reshape(many, HEADS, count, WIDTH)
+        query = shaped((_heads(attention.q_proj(asked)) * SCALE) @ getattr(self, f"{name}_key"), 0, -1, WIDTH)
+        weights = torch.softmax(query @ placed.transpose(1, 2) + weight, -1)
+        seen = shaped(weights @ picture, 0, HEADS, -1, WIDTH)
         return attention.out_proj(_joined(seen @ getattr(self, f"{name}_value") + getattr(self, f"{name}_value_bias")))
 
     def _key_of(self, name: str, asked: Tensor) -> Tensor:
@@ -224,40 +231,38 @@ class Decoder(nn.Module):
 
     def _seen(self, placed: Tensor, asked: Tensor, hidden: Tensor) -> Tensor:
         """The second layer's scores of image tokens for tokens, (B, hw, 8, T)."""
-        many, count = asked.shape[0], asked.shape[1]
         key = _heads(self._key_of("second", asked)) * SCALE
-        bias = (key @ self.look_bias).reshape(many, 1, HEADS, count) + hidden
-        looked = (key @ self.look).reshape(many, HEADS * count, WIDTH)
-        return (placed @ looked.transpose(1, 2)).reshape(many, -1, HEADS, count) + bias
+        bias = (key @ self.look_bias).permute(0, 3, 1, 2) + hidden
+        looked = shaped(key @ self.look, 0, -1, WIDTH)
+        return shaped(placed @ looked.transpose(1, 2), 0, 0, HEADS, -1) + bias
 
-    def _tell(self, name: str, weights: Tensor, asked: Tensor) -> Tensor:
-        """What image tokens hear from tokens: weights (B, hw, 8T) over the tokens' projected values."""
-        many, count = asked.shape[0], asked.shape[1]
+    def _said(self, name: str, asked: Tensor) -> Tensor:
+        """What image tokens hear where they attend to one token alone, (B, 8T, 256): its projected value, and of the
+        bias each head's share."""
         value = _heads(getattr(self, name).cross_attn_image_to_token.v_proj(asked))
-        said = (value @ getattr(self, f"{name}_tell")).reshape(many, HEADS * count, WIDTH)
-        return weights @ said + getattr(self, f"{name}_tell_bias")
+        return shaped(value @ getattr(self, f"{name}_tell") + getattr(self, f"{name}_tell_bias"), 0, -1, WIDTH)
 
 
 def _attend(attention: Any, query: Tensor, key: Tensor, value: Tensor, hidden: Tensor) -> Tensor:
     """Attention among tokens, 8 heads of 32."""
-    many, count, width = query.shape[0], query.shape[1], WIDTH // HEADS
+    width = WIDTH // HEADS
 
     def split(x: Tensor) -> Tensor:
-        return x.reshape(many, count, HEADS, width).permute(0, 2, 1, 3)
+        return shaped(x, 0, -1, HEADS, width).permute(0, 2, 1, 3)
 
     scores = split(attention.q_proj(query)) @ split(attention.k_proj(key)).transpose(2, 3) / math.sqrt(width) + hidden
     found = torch.softmax(scores, -1) @ split(attention.v_proj(value))
-    return attention.out_proj(found.permute(0, 2, 1, 3).reshape(many, count, WIDTH))
+    return attention.out_proj(_joined(found))
 
 
 def _heads(x: Tensor) -> Tensor:
     """(B, n, 128) to (B, 8, n, 16)."""
-    return x.reshape(x.shape[0], -1, HEADS, HEAD).permute(0, 2, 1, 3)
+    return shaped(x, 0, -1, HEADS, HEAD).permute(0, 2, 1, 3)
 
 
 def _joined(x: Tensor) -> Tensor:
-    """(B, 8, n, 16) to (B, n, 128)."""
-    return x.permute(0, 2, 1, 3).reshape(x.shape[0], -1, INNER)
+    """(B, 8, n, c) to (B, n, 8c)."""
+    return shaped(x.permute(0, 2, 1, 3), 0, 0, -1)
 
 
 def _keep(module: nn.Module, **tensors: Tensor) -> None:

@@ -44,11 +44,11 @@ PREPARE_INPUTS: Shapes = {
 PREPARED: Shapes = {
     "image": (1, None, 256),
     "places": (1, None, 256),
-    "keys": (1, 8, 16, None),
+    "keys": (1, 8, None, 16),
     "values": (1, 8, None, 16),
     "queries": (1, 8, None, 16),
-    "fine": (1, None, 32),
-    "middle": (1, None, 64),
+    "fine": (1, None, None, 512),
+    "middle": (1, None, None, 256),
 }
 MEMORY_ENCODER_INPUTS: Shapes = {
     "image_embed": (1, 256, 64, 64),
@@ -66,13 +66,15 @@ MEMORY_ATTENTION_INPUTS: Shapes = {
     "pointer_times": (None,),
 }
 MEMORY_ATTENTION_OUTPUTS: Shapes = {"conditioned": (1, 256, 64, 64)}
-WHOLE_NUMBERS = {"memory_times", "shown"}  # int64; all else is float32
+WHOLE_NUMBERS = {"memory_times", "near", "least", "drawn"}  # int64; all else is float32
 MASK_INPUTS: Shapes = {"mask_input": (None, 1, None, None)}
 MASK_FEATURES: Shapes = {"mask_features": (None, None, 16)}
-LOOK: Shapes = {  # how many tokens of the window each one stands for; which are drawn, in rows and columns
+LOOK: Shapes = {  # how many tokens each stands for; column, row, columns, rows: looked at closely, drawn in any case
     "counts": (None,),
-    "shown": (None, None),
+    "near": (4,),
+    "least": (4,),
 }
+DRAWN: Shapes = {"drawn": (4,)}  # what of `near` the masks are given over
 PREPARED_DECODER_INPUTS: Shapes = {  # of a decoder that takes what `prepare` made
     **PREPARED,
     **LOOK,
@@ -140,7 +142,7 @@ def _expect(path: Path, side: str, wanted: Shapes, found: Sequence[Any]) -> None
         node = nodes.get(name)
         kind = "tensor(int64)" if name in WHOLE_NUMBERS else "tensor(float)"
         if node is None or len(node.shape) != len(shape) or node.type != kind:
-            raise ModelError(f"{path.name} has no {side} {name!r} as SAM 2.1 has it. Install another model.")
+            raise ModelError(f"{path.name} has no {side} {name!r} as Edgewise wants it. Install it again, or another model.")
         for want, have in zip(shape, node.shape, strict=True):
             if want is not None and isinstance(have, int) and have != want:
                 raise ModelError(

@@ -42,7 +42,7 @@ class Way:
     @property
     def parts(self) -> Parts:
         """What is asked of the decoder; of the reference, all."""
-        return ALL if self.fields == REFERENCE.fields else Parts(self.fields, self.far, self.stability)
+        return Parts(self.fields, self.far, self.stability)
 
 
 REFERENCE = Way((GRID,))
@@ -212,7 +212,7 @@ class _Asker:
         found = decode_nearby(self.decoder, self.embedding, Asked(prompts, last, parts=self.way.parts))
         spent = (time.process_time() - began) * 1000
         seen = Seen(found.candidates[0].logits, found.field)
-        self.taken.append((seen_mask(seen.over(WHOLE), self.truth.shape), spent, found.field.cols, found.grown))
+        self.taken.append((seen_mask(seen.over(WHOLE), self.truth.shape), spent, found.near.cols, found.grown))
         return seen
 
     def clicked(self) -> tuple[Clicks, int]:

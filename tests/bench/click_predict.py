@@ -174,7 +174,7 @@ def _hover(decoder: OnnxDecoder, scene: _Scene, click: Numbers, stages: _Stages)
 
 def _note(stages: _Stages, decoded: Decoded, began: float) -> None:
     stages.decode.append((time.process_time() - began) * 1000)
-    stages.sides.append(decoded.field.cols)
+    stages.sides.append(decoded.near.cols)
     stages.grown.append(decoded.grown)
 
 
@@ -218,7 +218,7 @@ def _agreement(decoder: OnnxDecoder, scene: _Scene, click: Numbers) -> _Same:
     hover = _decode(decoder, scene, click, parts_of(decoder.model, hover=True))
     full = _decode(decoder, scene, click, ALL)
     whole = _mask(full.candidates[0], full)
-    extent = Seen(full.candidates[0].logits).extent() or (0.0, 0.0, 0.0, 0.0)
+    extent = Seen(full.candidates[0].logits, full.field).extent() or (0.0, 0.0, 0.0, 0.0)
     return _Same(
         shown=masks[0],
         all=statistics.mean(masks),

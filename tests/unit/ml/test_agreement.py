@@ -36,12 +36,12 @@ class Decoder:
 
     def decode(self, embedding: Any, prompts: PromptSet, previous: Any, look: Look) -> Decoded:
         """One candidate."""
-        field = look.drawn
+        field = look.near
         half = look.near.cols in self.halved or self.model.precision in self.halved
         window = np.full((256, 256), -9, np.float32)
         window[120:140, 120 : 130 if half else 140] = 9
         part = window[4 * field.row : 4 * (field.row + field.rows), 4 * field.col : 4 * (field.col + field.cols)]
-        return Decoded((Candidate(part, 0.9, 0),), 1.0, field)
+        return Decoded((Candidate(part, 0.9, 0),), 1.0, field, look.near)
 
 
 def measured(monkeypatch: pytest.MonkeyPatch, *halved: Any, int8: bool = True) -> list[Agreement]:

@@ -26,6 +26,7 @@ from ml.decode import (
     grown,
     parts_of,
     stability,
+    tokens_of,
 )
 
 Logits = npt.NDArray[np.float32]
@@ -107,10 +108,10 @@ def test_a_cut_mask_is_asked_for_in_the_next_larger_field_about_the_mask_and_the
     small = Field(24, 24, 16, 16)
     cut = Seen(mask(small, (540, 640), (480, 540)), small)
 
-    assert grown(cut, points((560, 512)), Parts(SIDES)) == Field(20, 16, 32, 32)
-    assert grown(cut, points((560, 512)), Parts((16, 64))) == WHOLE
-    assert grown(Seen(mask(small, (480, 540), (480, 540)), small), points((512, 512)), Parts(SIDES)) is None
-    assert grown(Seen(mask(WHOLE, (0, 1024), (0, 1024))), points((512, 512)), Parts(SIDES)) is None
+    assert grown(cut, small, points((560, 512)), Parts(SIDES)) == Field(20, 16, 32, 32)
+    assert grown(cut, small, points((560, 512)), Parts((16, 64))) == WHOLE
+    assert grown(Seen(mask(small, (480, 540), (480, 540)), small), small, points((512, 512)), Parts(SIDES)) is None
+    assert grown(Seen(mask(WHOLE, (0, 1024), (0, 1024))), WHOLE, points((512, 512)), Parts(SIDES)) is None
 
 
 def test_a_mask_that_is_not_stable_is_asked_for_in_the_whole_window() -> None:
@@ -119,8 +120,8 @@ def test_a_mask_that_is_not_stable_is_asked_for_in_the_whole_window() -> None:
     shaky.logits[20:24, 20:40] = 0.5  # above 0, not above 1
 
     assert stability(shaky.logits) == pytest.approx(225 / 305)
-    assert grown(shaky, at, Parts(SIDES, stability=0.7)) is None
-    assert grown(shaky, at, Parts(SIDES, stability=0.75)) == WHOLE
+    assert grown(shaky, small, at, Parts(SIDES, stability=0.7)) is None
+    assert grown(shaky, small, at, Parts(SIDES, stability=0.75)) == WHOLE
 
 
 def test_larger_squares_fit_around_a_field() -> None:
@@ -130,8 +131,9 @@ def test_larger_squares_fit_around_a_field() -> None:
             assert (field.col % 8, field.row % 8) == (0, 0)
             Look(field, 8)
     assert first_field(points((600, 440)), far=8).cols == 16
-    cut = Seen(mask(Field(24, 24, 16, 16), (540, 640), (480, 540)), Field(24, 24, 16, 16))
-    found = grown(cut, points((560, 512)), Parts(SIDES, far=8))
+    small = Field(24, 24, 16, 16)
+    cut = Seen(mask(small, (540, 640), (480, 540)), small)
+    found = grown(cut, small, points((560, 512)), Parts(SIDES, far=8))
     assert found is not None
     assert (found.col % 8, found.row % 8, found.cols) == (0, 0, 32)
 
@@ -146,13 +148,13 @@ def test_no_field_grows_for_dust() -> None:
     assert not seen.is_cut()
     assert seen.extent() == Seen(clean, small).extent()
     assert seen.stability() == 1.0 > stability(dusty)
-    assert grown(seen, at, Parts(SIDES, stability=0.99)) is None
+    assert grown(seen, small, at, Parts(SIDES, stability=0.99)) is None
 
     dusty[0, 0:20] = 0.5
     large = Seen(dusty, small)
     assert large.is_cut()
     assert large.stability() == pytest.approx(225 / 245)
-    assert grown(large, at, Parts(SIDES)) == Field(12, 12, 32, 32)
+    assert grown(large, small, at, Parts(SIDES)) == Field(12, 12, 32, 32)
 
 
 def test_an_empty_mask_is_stable_and_not_cut() -> None:
@@ -174,10 +176,19 @@ def test_logits_laid_over_another_field_keep_what_is_known_and_are_no_mask_elsew
 
 
 class Painter:
-    """Stands for a decoder that sees one rectangle: what it was asked for, and what was fed back."""
+    """Stands for a decoder that sees one rectangle: what it was asked for, and what was fed back.
 
-    def __init__(self, x: tuple[float, float], y: tuple[float, float], feedback: bool = True) -> None:
-        self.x, self.y = x, y
+    Of a part it draws `drawn`, where that is given; all of it where it is not.
+    """
+
+    def __init__(
+        self,
+        x: tuple[float, float],
+        y: tuple[float, float],
+        feedback: bool = True,
+        drawn: Field | None = None,
+    ) -> None:
+        self.x, self.y, self.drawn = x, y, drawn
         parts = {"fields": (16, 32, 64), "far": 2, "stability": 0.0}
         hover = {"hover_fields": (32, 64), "hover_far": 4, "hover_stability": 0.0}
         self.model: Any = type("Model", (), {**parts, **hover, "mask_feedback": feedback, "prepare": "a file"})
@@ -192,9 +203,15 @@ class Painter:
         """The rectangle first, then nothing much."""
         self.looks.append(look)
         self.fed.append(previous)
-        field = look.drawn
+        field = self.drawn or look.near
         small = mask(field, (508, 516), (508, 516))
-        return Decoded((Candidate(small, 0.9, 2), Candidate(mask(field, self.x, self.y), 0.5, 3)), 1.0, field)
+        candidates = Candidate(small, 0.9, 2), Candidate(mask(field, self.x, self.y), 0.5, 3)
+        return Decoded(candidates, 1.0, field, look.near)
+
+    @property
+    def seen(self) -> list[tuple[Field, int]]:
+        """What was looked at closely, and the squares around it."""
+        return [(look.near, look.far) for look in self.looks]
 
 
 def ask(painter: Painter, asked: Asked, **more: Any) -> Decoded:
@@ -207,8 +224,8 @@ def test_the_field_grows_until_the_wanted_candidate_is_whole() -> None:
 
     found = ask(painter, Asked(points((512, 512)), wanted=3))
 
-    assert painter.looks == [Look(Field(24, 24, 16, 16), 2), Look(Field(16, 16, 32, 32), 2), Look(WHOLE)]
-    assert (found.field, found.grown) == (WHOLE, 2)
+    assert painter.seen == [(Field(24, 24, 16, 16), 2), (Field(16, 16, 32, 32), 2), (WHOLE, 0)]
+    assert (found.field, found.near, found.grown) == (WHOLE, WHOLE, 2)
     assert found.of(3).logits.shape == (256, 256)
 
 
@@ -224,31 +241,39 @@ def test_a_candidate_that_is_not_wanted_may_be_cut() -> None:
 def test_parts_that_are_asked_for_go_before_the_models_own() -> None:
     painter = Painter((500, 520), (500, 520))
     assert ask(painter, Asked(points((512, 512)), parts=ALL)).field == WHOLE
-    assert painter.looks == [Look()]
+    assert painter.seen == [(WHOLE, 0)]
 
 
-def test_of_a_whole_window_only_what_lies_around_the_prompts_is_drawn_and_all_of_it_for_a_mask_that_is_cut() -> None:
-    whole = Asked(points((512, 512)), parts=Parts())
+@pytest.mark.parametrize(
+    ("asked", "least"),
+    [
+        (points((512, 512)), Field(32, 32, 1, 1)),
+        (points((500, 520), (620, 515)), Field(31, 32, 8, 1)),
+        (box(440, 452, 600, 600), Field(27, 28, 11, 10)),
+        (points((-3, 1040)), Field(0, 63, 1, 1)),  # sam2 takes points beyond the window too
+    ],
+)
+def test_what_the_prompts_lie_in_is_drawn_whatever_the_mask(asked: PromptSet, least: Field) -> None:
     painter = Painter((500, 520), (500, 520))
-    found = ask(painter, whole)
-    assert painter.looks == [Look(WHOLE, 0, Field(16, 16, 32, 32))]
-    assert (found.field, found.grown, found.of(3).logits.shape) == (Field(16, 16, 32, 32), 0, (128, 128))
-
-    painter = Painter((300, 900), (500, 560))
-    found = ask(painter, dataclasses.replace(whole, wanted=3))
-    assert [look.drawn for look in painter.looks] == [Field(16, 16, 32, 32), WHOLE]
-    assert (found.field, found.grown) == (WHOLE, 1)
+    ask(painter, Asked(asked, parts=ALL))
+    assert [look.least for look in painter.looks] == [least]
+    assert tokens_of(asked, Field(0, 60, 4, 4)) == (Field(3, 60, 1, 1) if least.col > 3 else Field(0, 63, 1, 1))
 
 
-def test_what_is_drawn_of_a_whole_window_follows_the_last_mask() -> None:
-    painter = Painter((400, 420), (500, 520))
-    small = Field(20, 24, 16, 16)
-    last = Seen(mask(small, (400, 440), (480, 540)), small)
-    ask(painter, Asked(points((410, 512)), last=last, wanted=3, parts=Parts()))
-    assert painter.looks == [Look(WHOLE, 0, Field(20, 24, 16, 16))]
+def test_what_is_looked_at_and_not_what_is_drawn_tells_whether_more_must_be() -> None:
+    """A mask that is whole in a square within the part needs no more; the next part is larger than the last one."""
+    inner = Field(28, 28, 8, 8)
+    painter = Painter((480, 540), (480, 540), drawn=inner)
+    found = ask(painter, Asked(points((512, 512)), wanted=3))
+    assert painter.seen == [(Field(24, 24, 16, 16), 2)]
+    assert (found.field, found.near, found.grown) == (inner, Field(24, 24, 16, 16), 0)
+
+    painter = Painter((480, 640), (480, 540), drawn=Field(28, 28, 12, 8))
+    assert ask(painter, Asked(points((512, 512)), wanted=3)).grown == 2
+    assert [near.cols for near, _ in painter.seen] == [16, 32, 64]
 
 
-def test_an_unstable_mask_is_looked_at_in_the_whole_window_and_drawn_where_it_is() -> None:
+def test_an_unstable_mask_is_looked_at_in_the_whole_window() -> None:
     painter = Painter((480, 540), (480, 540))
     decode = painter.decode
 
@@ -259,14 +284,13 @@ def test_an_unstable_mask_is_looked_at_in_the_whole_window_and_drawn_where_it_is
 
     painter.decode = shaky  # type: ignore[method-assign]
     found = ask(painter, Asked(points((512, 512)), wanted=3, parts=Parts((32, 64), 2, 0.5)))
-    near = Field(16, 16, 32, 32)
-    assert painter.looks == [Look(near, 2), Look(WHOLE, 2, Field(24, 24, 16, 16))]
-    assert (found.field, found.grown) == (Field(24, 24, 16, 16), 1)
+    assert painter.seen == [(Field(16, 16, 32, 32), 2), (WHOLE, 0)]
+    assert (found.near, found.grown) == (WHOLE, 1)
 
 
 def test_a_decoder_in_one_file_is_asked_for_all_and_previews_ask_for_less_than_clicks() -> None:
     model = Painter((0, 4), (0, 4)).model
-    assert parts_of(model) == Parts((16, 32, 64), 2, 0.0, draws_some=False)
+    assert parts_of(model) == Parts((16, 32, 64), 2, 0.0)
     assert parts_of(model, hover=True) == Parts((32, 64), 4, 0.0)
     model.prepare = None
     assert parts_of(model) == parts_of(model, hover=True) == ALL

@@ -37,13 +37,8 @@ def test_near_tokens_are_taken_as_they_are_and_squares_are_their_means() -> None
     assert np.array_equal(taken[:256].reshape(16, 16, 3), grid[20:36, 8:24])
     assert taken[256] == pytest.approx(grid[:4, :4].mean(axis=(0, 1)), abs=1e-6)
     assert taken[-1] == pytest.approx(grid[-4:, -4:].mean(axis=(0, 1)), abs=1e-6)
-    across = Tokens(Look(NEAR, 4)).of(grid.reshape(-1, 3).T, squares_of(grid, 4).reshape(-1, 3).T, axis=-1)
-    assert np.array_equal(across.T, taken)
-
-
-def test_what_is_drawn_is_told_by_its_place_in_the_near_part() -> None:
-    shown = Tokens(Look(NEAR, 2, Field(10, 21, 4, 2))).shown
-    assert shown.tolist() == [[18, 19, 20, 21], [34, 35, 36, 37]]
+    two = Tokens(Look(NEAR, 4)).of(np.stack([grid.reshape(-1, 3)] * 2), np.stack([squares_of(grid, 4).reshape(-1, 3)] * 2))
+    assert np.array_equal(two[1], taken)
 
 
 @pytest.mark.parametrize(
@@ -54,22 +49,37 @@ def test_squares_that_do_not_fit_around_the_near_part_are_refused(given: Any) ->
         Look(*given)
 
 
-def test_what_lies_outside_the_near_part_cannot_be_drawn() -> None:
+def test_what_lies_outside_the_near_part_cannot_be_asked_for() -> None:
     with pytest.raises(ValueError, match="does not lie within"):
         Look(NEAR, 0, Field(8, 20, 17, 16))
 
 
 @with_torch
 @pytest.mark.timeout(600)
-def test_a_part_that_is_drawn_is_what_all_of_it_would_show(small: InstalledModel, features: Embedding) -> None:
-    decoder, part = OnnxDecoder(small), Field(10, 22, 12, 8)
+def test_what_is_drawn_of_a_part_is_what_all_of_it_shows_and_elsewhere_there_is_no_mask(
+    small: InstalledModel, features: Embedding
+) -> None:
+    """Tokens near a mask or asked for are drawn as they are; the others have one number below every mask."""
+    decoder, least = OnnxDecoder(small), Field(10, 22, 3, 2)
     previous = np.random.default_rng(5).normal(0, 8, (1, 1, 256, 256)).astype(np.float32)
-    for near, last in ((WHOLE, None), (NEAR, None), (WHOLE, previous)):
-        whole = decoder.answer(features, POINTS, LABELS, last, Look(near)).masks
-        drawn = decoder.answer(features, POINTS, LABELS, last, Look(near, 0, part)).masks
-        rows, cols = 4 * (part.row - near.row), 4 * (part.col - near.col)
-        assert drawn.shape == (1, 4, 32, 48)
-        assert np.abs(drawn - whole[:, :, rows : rows + 32, cols : cols + 48]).max() < 1e-4 * whole.std()
+    for near, far, last in ((WHOLE, 0, None), (NEAR, 0, None), (NEAR, 4, None), (WHOLE, 0, previous), (NEAR, 4, previous)):
+        whole = decoder.answer(features, POINTS, LABELS, last, Look(near, far))
+        some = decoder.answer(features, POINTS, LABELS, last, Look(near, far, least))
+        assert whole.field == near
+        assert near.holds(some.field)
+        assert some.field.holds(least)
+        rows, cols = 4 * (some.field.row - near.row), 4 * (some.field.col - near.col)
+        height, width = some.masks.shape[2:]
+        assert (width, height) == (4 * some.field.cols, 4 * some.field.rows)
+        same = whole.masks[:, :, rows : rows + height, cols : cols + width]
+        differ = np.abs(some.masks - same) > 1e-4 * whole.masks.std()
+        assert (some.masks[differ] <= -1).all()
+        tokens = differ.any(axis=(0, 1)).reshape(height // 4, 4, width // 4, 4).any(axis=(1, 3))
+        kept = slice(least.row - some.field.row, None), slice(least.col - some.field.col, None)
+        assert not tokens[kept][: least.rows, : least.cols].any(), "asked for"
+        first = whole.masks[:, :, 2::4, 2::4].max(axis=(0, 1))
+        marked = (first > -1)[some.field.row - near.row :, some.field.col - near.col :]
+        assert not (tokens & marked[: tokens.shape[0], : tokens.shape[1]]).any(), "in or near a mask"
 
 
 @with_torch
@@ -81,10 +91,10 @@ def test_a_square_weighs_as_much_as_the_tokens_it_stands_for(small: InstalledMod
     look = Look(NEAR, 4)
     taken = decoder._prepared.inputs(features, look)
     prompts = {"point_coords": POINTS, "point_labels": LABELS, "has_mask_input": np.zeros(1, np.float32)}
-    prompts["mask_features"] = np.zeros((1, 1, 16), np.float32)
+    prompts |= {"mask_features": np.zeros((1, 1, 16), np.float32), "least": NEAR.numbers()}
     repeats = taken["counts"].astype(int)
     many = {
-        name: np.ascontiguousarray(np.repeat(array, repeats, axis=array.ndim - (1 if name == "keys" else 2)))
+        name: np.ascontiguousarray(np.repeat(array, repeats, axis=array.ndim - 2))
         for name, array in taken.items()
         if name in ("image", "places", "keys", "values", "queries")
     }

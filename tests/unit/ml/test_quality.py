@@ -116,7 +116,7 @@ class Knowing:
                 full[: mask.shape[0], : mask.shape[1]] = mask
         share = full.reshape(256, 4, 256, 4).mean((1, 3))
         logits = (share - 0.5).astype(np.float32) * (-20 if self.inverted else 20)
-        shown = look.shown or look.near
+        shown = look.near
         return Decoded((Candidate(np.ascontiguousarray(logits[shown.spans(4)]), 1.0, 0),), 1.0, shown)
 
 
