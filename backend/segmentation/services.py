@@ -291,7 +291,7 @@ def _decoder(model: InstalledModel) -> OnnxDecoder:
 
 @lru_cache(maxsize=4)
 def _opened(model: InstalledModel) -> OnnxDecoder:
-    return OnnxDecoder(model, settings.DECODE_THREADS)
+    return OnnxDecoder(model, settings.DECODE_THREADS, settings.PREPARED_WINDOWS)
 
 
 def raster_for_prompts(raster_id: UUID, project_id: UUID) -> Raster:

@@ -38,8 +38,19 @@ class Field:
         )
 
     def numbers(self) -> npt.NDArray[np.int64]:
-        """Its first column and row, columns and rows (4,), as the decoder takes and gives them."""
-        return np.array([self.col, self.row, self.cols, self.rows], np.int64)
+        """The numbers (2, rows, cols) of its tokens, counted row by row: among its own, and among the window's."""
+        rows, cols = np.arange(self.rows)[:, None], np.arange(self.cols)
+        return np.stack([rows * self.cols + cols, (self.row + rows) * GRID + self.col + cols])
+
+    def marked_in(self, other: "Field") -> Floats:
+        """1 for each token (rows, cols) of another field that lies in this one, 0 for the rest."""
+        found = np.zeros((GRID, GRID), np.float32)
+        found[self.spans()] = 1
+        return np.ascontiguousarray(found[other.spans()])
+
+    def part(self, row: int, col: int, rows: int, cols: int) -> "Field":
+        """A part of this field, told by its own rows and columns."""
+        return Field(self.col + col, self.row + row, cols, rows)
 
     def of(self, window: Window) -> Window:
         """The raster's pixels that a square field of a window covers; the window's side is a multiple of 64."""

@@ -79,9 +79,12 @@ class Answers:
 
 
 class OnnxDecoder:
-    """The exported prompt encoder and mask decoder of a SAM 2.1 model; safe to use from several threads."""
+    """The exported prompt encoder and mask decoder of a SAM 2.1 model; safe to use from several threads.
 
-    def __init__(self, model: InstalledModel, threads: int = 1) -> None:
+    What is made of a window before any prompt stays in memory for the latest `kept` windows, some 25 MiB each.
+    """
+
+    def __init__(self, model: InstalledModel, threads: int = 1, kept: int = KEPT) -> None:
         self.model = model
         if model.prepare is None:
             self._session = open_session(model.decoder, threads, DECODER_INPUTS, DECODER_OUTPUTS, FIELD_ORIGIN)
@@ -91,7 +94,7 @@ class OnnxDecoder:
         else:
             file = model.decoder_int8 if model.precision == INT8 and model.decoder_int8 else model.decoder
             self._session = open_session(file, threads, PREPARED_DECODER_INPUTS, {**DECODER_OUTPUTS, **DRAWN})
-            self._prepared = PreparedCache(_preparing(model.prepare, threads), KEPT)
+            self._prepared = PreparedCache(_preparing(model.prepare, threads), kept)
             self._mask: Any = open_session(model.mask, threads, MASK_INPUTS, MASK_FEATURES) if model.mask else None
         told = {node.name for node in self._session.get_outputs()}
         self._outputs = [name for name in (*DECODER_OUTPUTS, *MASK_TOKENS, *DRAWN) if name in told]
@@ -134,7 +137,7 @@ class OnnxDecoder:
         if self._prepared is not None:
             prompts["mask_features"] = np.zeros((1, 1, 16), np.float32) if mask is None else self._drawn(mask, look)
             least = look.near if look.least is None else look.least
-            features: dict[str, Any] = {**self._prepared.inputs(embedding, look), "least": least.numbers()}
+            features: dict[str, Any] = {**self._prepared.inputs(embedding, look), "least": least.marked_in(look.near)}
         elif look.near == WHOLE:
             prompts["mask_input"] = np.zeros((len(labels), 1, CELLS, CELLS), np.float32) if mask is None else mask
             features = {**{name: getattr(embedding, name) for name in SHAPES}, **self._origin}
@@ -142,7 +145,7 @@ class OnnxDecoder:
             raise ValueError(f"{self.model.name} decodes whole windows only: it has no file `prepare`")
         found = dict(zip(self._outputs, self._session.run(self._outputs, {**features, **prompts}), strict=True))
         masks, scores, present = (found[name] for name in DECODER_OUTPUTS)
-        field = Field(*map(int, found["drawn"])) if "drawn" in found else WHOLE
+        field = look.near.part(*found["drawn"].tolist()) if "drawn" in found else WHOLE
         return Answers(masks, scores, present, found.get("mask_tokens", NO_TOKENS), field)
 
     def _drawn(self, mask: Floats, look: Look) -> Floats:

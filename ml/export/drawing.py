@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ml.export.shapes import shaped
+from ml.export.shapes import cut, first_and_last, shaped
 
 WIDTH, MIDDLE, FINE = 256, 64, 32  # channels of a token, of its 2 x 2 cells, of its 4 x 4 cells
 MASKS = 4
@@ -41,40 +41,38 @@ class Drawing(nn.Module):
     def forward(
         self, picture: Tensor, fine: Tensor, middle: Tensor, weigh: Tensor, near: Tensor, least: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Logits (B, 4, 4r, 4c) over the square `drawn` (4,) of the tokens of `near` that lie near a mask or in
-        `least`, and that square. Between masks, cells have the logit of their token's first cell, -1 or less.
+        """Logits (B, 4, 4h, 4w) over `drawn` (4,): row, column, rows h and columns w, of `near`, of the square that
+        holds the tokens near a mask and those marked in `least`. Between masks, cells have the logit of their token's
+        first cell, -1 or less.
 
-        `picture` (B, n, 256) are tokens, those of `near` first, row by row; `fine` (1, R, C, 512) and `middle`
-        (1, R, C, 256) are what the encoder adds, of all the window's tokens; `weigh` (B, 32, 4) the hypernetworks'
-        answers. `near`, `least` and `drawn` are column, row, columns and rows of the window's tokens.
+        `picture` (B, n, 256) are tokens, those of `near` first; `near` (2, r, c) are their numbers among these, and
+        among all tokens of the window; `least` (r, c) is 1 where a token is drawn in any case, else 0. `fine`
+        (1, R, C, 512) and `middle` (1, R, C, 256) are what the encoder adds, of all the window's tokens; `weigh`
+        (B, 32, 4) the hypernetworks' answers.
         """
-        many, width = picture.shape[0], fine.shape[2]
-        col, row, cols, rows = near.unbind()
-        down, across = torch.arange(rows) + row, torch.arange(cols) + col
-        numbers = (down[:, None] * width + across).flatten()
         fine, middle = shaped(fine, 1, -1, 16 * FINE), shaped(middle, 1, -1, 4 * MIDDLE)
         if self.learns:
-            cells = self._cells(picture[:, : len(numbers)], fine[:, numbers], middle[:, numbers], weigh)
+            ours, of_window = shaped(near, 2, -1)
+            cells = self._cells(picture[:, ours], fine[:, of_window], middle[:, of_window], weigh)
+            (rows, cols), many = near.shape[1:], picture.shape[0]
             cells = cells.reshape(many, rows, cols, 2, 2, 2, 2, MASKS).permute(0, 7, 1, 3, 5, 2, 4, 6)
-            return cells.reshape(many, MASKS, 4 * rows, 4 * cols), near
+            return cells.reshape(many, MASKS, 4 * rows, 4 * cols), torch.tensor([0, 0, rows, cols])
 
-        first = self._first_cells(picture, fine, middle, weigh, numbers)
-        marked = (first.amax((0, 2)) > NEAR_MASK).reshape(rows, cols) | (
-            _within(down, least[1], least[3])[:, None] & _within(across, least[0], least[2])
-        )
-        marked = nn.functional.max_pool2d(marked[None, None].float(), AROUND, 1, AROUND // 2)[0, 0] > 0
-        left, top, wide, high = _square(marked, cols, rows).unbind()
-        inside = ((torch.arange(high) + top)[:, None] * cols + torch.arange(wide) + left).flatten()
-        chosen = marked.flatten()[inside].nonzero()[:, 0]
-        picked = inside[chosen]
-        of_window = numbers[picked]
+        first = self._first_cells(picture, fine, middle, weigh, shaped(near, 2, -1))
+        size = torch._shape_as_tensor(least)
+        marked = torch.maximum((first.amax((0, 2)) > NEAR_MASK).to(least.dtype).reshape(size.unbind()), least)
+        marked = nn.functional.max_pool2d(marked[None, None], AROUND, 1, AROUND // 2)[0, 0]
+        begin, length = _square(marked, size)
+        inside = shaped(cut(near, begin, begin + length), 2, -1)
+        chosen = cut(marked, begin, begin + length).flatten().nonzero()[:, 0]
+        ours, of_window = inside[:, chosen].unbind()
         cells = self._cells(
-            picture.index_select(1, picked), fine.index_select(1, of_window), middle.index_select(1, of_window), weigh
+            picture.index_select(1, ours), fine.index_select(1, of_window), middle.index_select(1, of_window), weigh
         )
-        masks = first.index_select(1, inside).transpose(0, 1)[..., None].expand(-1, -1, -1, 16).clone()
-        masks[chosen] = cells.permute(1, 0, 6, 2, 4, 3, 5).reshape(-1, many, MASKS, 16)
-        masks = masks.reshape(high, wide, many, MASKS, 4, 4).permute(2, 3, 0, 4, 1, 5)
-        return masks.reshape(many, MASKS, 4 * high, 4 * wide), torch.stack([left + col, top + row, wide, high])
+        masks = first.index_select(1, inside[0]).transpose(0, 1)[..., None].expand(-1, -1, -1, 16)
+        masks = masks.index_put((chosen,), shaped(cells.permute(1, 0, 6, 2, 4, 3, 5), 0, 0, 0, -1))
+        masks = masks.reshape(*length.unbind(), -1, MASKS, 4, 4).permute(2, 3, 0, 4, 1, 5)
+        return masks.flatten(4, 5).flatten(2, 3), torch.cat([begin, length])
 
     def _cells(self, picture: Tensor, fine: Tensor, middle: Tensor, weigh: Tensor) -> Tensor:
         """The logits of m tokens' cells, (B, m, 2, 2, 2, 2, 4): rows and columns of two, and of those again."""
@@ -82,13 +80,13 @@ class Drawing(nn.Module):
         upscaled = shaped(self._active(upscaled) @ self.refine, 0, -1, FINE) + shaped(fine, 1, -1, FINE)
         return shaped(nn.functional.gelu(upscaled) @ weigh, 0, -1, 2, 2, 2, 2, MASKS)
 
-    def _first_cells(self, picture: Tensor, fine: Tensor, middle: Tensor, weigh: Tensor, numbers: Tensor) -> Tensor:
-        """The logits of one cell of each token, (B, n, 4)."""
+    def _first_cells(self, picture: Tensor, fine: Tensor, middle: Tensor, weigh: Tensor, near: Tensor) -> Tensor:
+        """The logits of one cell of each token of `near` (2, k), (B, k, 4)."""
         one, other = FIRST
-        middle = shaped(middle, 1, -1, MIDDLE).index_select(1, 4 * numbers + one)
-        fine = shaped(fine, 1, -1, FINE).index_select(1, 16 * numbers + 4 * one + other)
-        near = picture[:, : numbers.shape[0]]
-        upscaled = near @ self.widen[:, MIDDLE * one : MIDDLE * (one + 1)] + middle
+        middle = shaped(middle, 1, -1, MIDDLE).index_select(1, 4 * near[1] + one)
+        fine = shaped(fine, 1, -1, FINE).index_select(1, 16 * near[1] + 4 * one + other)
+        widened = picture @ self.widen[:, MIDDLE * one : MIDDLE * (one + 1)]
+        upscaled = widened.index_select(1, near[0]) + middle
         refined = self._active(upscaled) @ self.refine[:, FINE * other : FINE * (other + 1)] + fine
         return nn.functional.gelu(refined) @ weigh
 
@@ -97,20 +95,10 @@ class Drawing(nn.Module):
         return nn.functional.gelu(normed)
 
 
-def _within(numbers: Tensor, begin: Tensor, length: Tensor) -> Tensor:
-    return (numbers >= begin) & (numbers < begin + length)
-
-
-def _square(marked: Tensor, cols: Tensor, rows: Tensor) -> Tensor:
-    """Column, row, columns and rows of the smallest square about the marks, as far as (rows, cols) has room for one."""
-    spans = []
-    for axis, size in ((0, cols), (1, rows)):
-        numbers, there = torch.arange(size), marked.any(axis)
-        spans.append((torch.where(there, numbers, size).min(), torch.where(there, numbers + 1, 0).max()))
-    longer = torch.maximum(*(last - first for first, last in spans))
-    lengths = [torch.minimum(longer, size) for size in (cols, rows)]
-    begins = [
-        torch.minimum(((first + last - length) // 2).clamp(min=0), size - length)
-        for (first, last), length, size in zip(spans, lengths, (cols, rows), strict=True)
-    ]
-    return torch.stack([*begins, *lengths])
+def _square(marked: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the smallest square about the marks begins, (2,) row and column, and its rows and columns, as far as
+    `marked` (r, c), of which at least one is above 0, has room for one."""
+    spans = [first_and_last(marked.amax(axis)) for axis in (1, 0)]
+    first, last = (torch.cat(ends) for ends in zip(*spans, strict=True))
+    length = torch.minimum((last - first + 1).max(), size)
+    return torch.minimum(((first + last + 1 - length) // 2).clamp(min=0), size - length), length

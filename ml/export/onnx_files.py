@@ -50,7 +50,8 @@ def export_decoder(model: Any, prepare: Path, mask: Path, decoder: Path) -> None
     write(MaskPrompt(model), mask, [masks], MASK_INPUTS, MASK_FEATURES)
     with torch.inference_mode():
         prepared, drawn = Prepare(model)(*features, origin), MaskPrompt(model)(masks)
-    look = [torch.ones(TOKENS), torch.tensor([0, 0, 64, 64]), torch.tensor([0, 0, 64, 64])]
+    near = torch.arange(TOKENS).reshape(64, 64)
+    look = [torch.ones(TOKENS), torch.stack([near, near]), torch.ones(64, 64)]
     outputs = {**OUTPUTS, **DRAWN}
     write(Decoder(model), decoder, [*prepared, *look, points, labels, drawn, has], PREPARED_DECODER_INPUTS, outputs)
 

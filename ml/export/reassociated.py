@@ -152,12 +152,12 @@ class Decoder(nn.Module):
         )
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Masks (B, 4, 4r, 4c) over a square `drawn`, IoU (B, 4), object score (B, 1), mask tokens (B, 4, 256), `drawn`.
+        """Masks (B, 4, 4h, 4w) over a square `drawn`, IoU (B, 4), object score (B, 1), mask tokens (B, 4, 256), `drawn`.
 
-        The inputs are the seven of `Prepare`, the first five of n tokens, of which those of `near` (4,) come first, row
-        by row; `counts` (n,), how many each stands for; `least` (4,), what is drawn in any case; points and labels as `PlainDecoder` takes them; `mask_features` (B, n, 16) of `MaskPrompt`, or (B, 1, 16) where no set has
-        a mask; `has_mask_input` (B,). Label -2 is a point that is not there, so that sets of different lengths go into
-        one batch. `near`, `least` and `drawn` are column, row, columns and rows of the tokens that `fine` is of.
+        The inputs are the seven of `Prepare`, the first five of n tokens; `counts` (n,), how many each stands for;
+        `near` and `least` as `Drawing` takes them, and `drawn` as it gives it; points and labels as `PlainDecoder`
+        takes them; `mask_features` (B, n, 16) of `MaskPrompt`, or (B, 1, 16) where no set has a mask; `has_mask_input`
+        (B,). Label -2 is a point that is not there, so that sets of different lengths go into one batch.
         """
         image, places, keys, values, queries, fine, middle, counts, near, least, *prompts = inputs
         point_coords, point_labels, mask_features, has_mask_input = prompts

@@ -66,15 +66,15 @@ MEMORY_ATTENTION_INPUTS: Shapes = {
     "pointer_times": (None,),
 }
 MEMORY_ATTENTION_OUTPUTS: Shapes = {"conditioned": (1, 256, 64, 64)}
-WHOLE_NUMBERS = {"memory_times", "near", "least", "drawn"}  # int64; all else is float32
+WHOLE_NUMBERS = {"memory_times", "near", "drawn"}  # int64; all else is float32
 MASK_INPUTS: Shapes = {"mask_input": (None, 1, None, None)}
 MASK_FEATURES: Shapes = {"mask_features": (None, None, 16)}
-LOOK: Shapes = {  # how many tokens each stands for; column, row, columns, rows: looked at closely, drawn in any case
+LOOK: Shapes = {  # how many tokens each stands for; the numbers of the near ones; which are drawn in any case
     "counts": (None,),
-    "near": (4,),
-    "least": (4,),
+    "near": (2, None, None),
+    "least": (None, None),
 }
-DRAWN: Shapes = {"drawn": (4,)}  # what of `near` the masks are given over
+DRAWN: Shapes = {"drawn": (4,)}  # row, column, rows and columns of `near` that the masks are given over
 PREPARED_DECODER_INPUTS: Shapes = {  # of a decoder that takes what `prepare` made
     **PREPARED,
     **LOOK,
@@ -142,7 +142,9 @@ def _expect(path: Path, side: str, wanted: Shapes, found: Sequence[Any]) -> None
         node = nodes.get(name)
         kind = "tensor(int64)" if name in WHOLE_NUMBERS else "tensor(float)"
         if node is None or len(node.shape) != len(shape) or node.type != kind:
-            raise ModelError(f"{path.name} has no {side} {name!r} as Edgewise wants it. Install it again, or another model.")
+            raise ModelError(
+                f"{path.name} has no {side} {name!r} as Edgewise wants it. Install it again, or another model."
+            )
         for want, have in zip(shape, node.shape, strict=True):
             if want is not None and isinstance(have, int) and have != want:
                 raise ModelError(

@@ -137,7 +137,7 @@ def decode(
     view = view or whole
     outside = _outside(view, whole.side)
     counts = torch.cat([torch.ones(view.side**2), torch.full((int(outside.sum()),), float(view.far**2))])
-    drawn_in = torch.tensor([0, 0, view.side, view.side])
+    near = torch.arange(view.side**2).reshape(1, view.side, view.side).repeat(2, 1, 1)
     places = _tokens(place, view, outside)
     found = []
     for number in range(images):
@@ -151,7 +151,7 @@ def decode(
             drawn, has = torch.zeros(1, 1, 16), torch.zeros(each)
         else:
             drawn, has = _drawn(branch, asked.previous[mine], view, outside), torch.ones(each)
-        found.append(decoder(*tokens, *cells, counts, drawn_in, drawn_in, points, labels, drawn, has)[:3])
+        found.append(decoder(*tokens, *cells, counts, near, torch.ones_like(near[0]), points, labels, drawn, has)[:3])
     masks, scores, present = (torch.cat(one).float() for one in zip(*found, strict=True))
     return masks, scores, present
 

@@ -55,7 +55,7 @@ def measure(grounds: Sequence[Ground]) -> tuple[list[Row], list[str]]:
     torch.set_num_threads(1)
     model = load_model(found.model)
     first = found.predictor()
-    encoder, decoder = OnnxEncoder(model), OnnxDecoder(model)
+    encoder, decoder = OnnxEncoder(model), OnnxDecoder(model, kept=len(grounds))
     scenes = [_Scene.of(ground, encoder, type(first)(first.model)) for ground in grounds]
     asked = [(scene, click) for scene in scenes for click in scene.ground.clicks]
     asked = [asked[turn] for turn in np.random.default_rng(0).permutation(len(asked))]

@@ -37,7 +37,9 @@ def test_near_tokens_are_taken_as_they_are_and_squares_are_their_means() -> None
     assert np.array_equal(taken[:256].reshape(16, 16, 3), grid[20:36, 8:24])
     assert taken[256] == pytest.approx(grid[:4, :4].mean(axis=(0, 1)), abs=1e-6)
     assert taken[-1] == pytest.approx(grid[-4:, -4:].mean(axis=(0, 1)), abs=1e-6)
-    two = Tokens(Look(NEAR, 4)).of(np.stack([grid.reshape(-1, 3)] * 2), np.stack([squares_of(grid, 4).reshape(-1, 3)] * 2))
+    two = Tokens(Look(NEAR, 4)).of(
+        np.stack([grid.reshape(-1, 3)] * 2), np.stack([squares_of(grid, 4).reshape(-1, 3)] * 2)
+    )
     assert np.array_equal(two[1], taken)
 
 
@@ -62,7 +64,13 @@ def test_what_is_drawn_of_a_part_is_what_all_of_it_shows_and_elsewhere_there_is_
     """Tokens near a mask or asked for are drawn as they are; the others have one number below every mask."""
     decoder, least = OnnxDecoder(small), Field(10, 22, 3, 2)
     previous = np.random.default_rng(5).normal(0, 8, (1, 1, 256, 256)).astype(np.float32)
-    for near, far, last in ((WHOLE, 0, None), (NEAR, 0, None), (NEAR, 4, None), (WHOLE, 0, previous), (NEAR, 4, previous)):
+    for near, far, last in (
+        (WHOLE, 0, None),
+        (NEAR, 0, None),
+        (NEAR, 4, None),
+        (WHOLE, 0, previous),
+        (NEAR, 4, previous),
+    ):
         whole = decoder.answer(features, POINTS, LABELS, last, Look(near, far))
         some = decoder.answer(features, POINTS, LABELS, last, Look(near, far, least))
         assert whole.field == near
@@ -91,7 +99,7 @@ def test_a_square_weighs_as_much_as_the_tokens_it_stands_for(small: InstalledMod
     look = Look(NEAR, 4)
     taken = decoder._prepared.inputs(features, look)
     prompts = {"point_coords": POINTS, "point_labels": LABELS, "has_mask_input": np.zeros(1, np.float32)}
-    prompts |= {"mask_features": np.zeros((1, 1, 16), np.float32), "least": NEAR.numbers()}
+    prompts |= {"mask_features": np.zeros((1, 1, 16), np.float32), "least": NEAR.marked_in(NEAR)}
     repeats = taken["counts"].astype(int)
     many = {
         name: np.ascontiguousarray(np.repeat(array, repeats, axis=array.ndim - 2))
