@@ -66,9 +66,9 @@ class Decoded:
 class Answers:
     """What the decoder says to B prompt sets over a field of h x w tokens, as it says it.
 
-    `field` is where in the window that lies. `masks` (B, 4, 4h, 4w) logits: the single mask, then the three of several; `scores` (B, 4) predicted IoU;
-    `present` (B, 1) object score logits; `tokens` (B, 4, 256) what stands for each mask in the memory, where the
-    decoder tells it.
+    `field` is where in the window that lies. `masks` (B, 4, 4h, 4w) logits: the single mask, then the three of several;
+    `scores` (B, 4) predicted IoU; `present` (B, 1) object score logits; `tokens` (B, 4, 256) what stands for each mask
+    in the memory, where the decoder tells it.
     """
 
     masks: Floats
@@ -128,8 +128,8 @@ class OnnxDecoder:
         """The answers to B prompt sets, with SAM's coordinates (B, N, 2) in the window and labels (B, N).
 
         Labels are 1 and 0 for points, 2 and 3 for the corners of a box, -1 for SAM's padding, and with a prepared
-        model -2 for no point at all. `previous` (B, 1, 256, 256) are logits over the window. Raises `ValueError` for a look at less than the window with a model that decodes whole windows
-        only.
+        model -2 for no point at all. `previous` (B, 1, 256, 256) are logits over the window. Raises `ValueError` for a
+        look at less than the window with a model that decodes whole windows only.
         """
         mask = None if previous is None else np.clip(previous, -FEEDBACK_LIMIT, FEEDBACK_LIMIT).astype(np.float32)
         has = np.full(len(labels), 0.0 if mask is None else 1.0, np.float32)

@@ -38,25 +38,23 @@ class Drawing(nn.Module):
             else:
                 self.register_buffer(name, weight.detach().clone().contiguous())
 
-    def forward(
-        self, picture: Tensor, fine: Tensor, middle: Tensor, weigh: Tensor, near: Tensor, least: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Logits (B, 4, 4h, 4w) over `drawn` (4,): row, column, rows h and columns w, of `near`, of the square that
-        holds the tokens near a mask and those marked in `least`. Between masks, cells have the logit of their token's
-        first cell, -1 or less.
+    def forward(self, picture: Tensor, cells: tuple[Tensor, Tensor], weigh: Tensor, look: tuple[Tensor, Tensor]) -> Any:
+        """Logits (B, 4, 4h, 4w), and the square (4,) that they cover, which holds the tokens near a mask and those that
+        are wanted in any case: its row, column, rows h and columns w among those looked at closely. Between masks,
+        cells have the logit of their token's first cell, -1 or less.
 
-        `picture` (B, n, 256) are tokens, those of `near` first; `near` (2, r, c) are their numbers among these, and
-        among all tokens of the window; `least` (r, c) is 1 where a token is drawn in any case, else 0. `fine`
-        (1, R, C, 512) and `middle` (1, R, C, 256) are what the encoder adds, of all the window's tokens; `weigh`
-        (B, 32, 4) the hypernetworks' answers.
+        `picture` (B, n, 256) are tokens. `look` are the numbers (2, r, c) of those looked at closely, among these and
+        among all of the window, and (r, c) 1 where one is drawn in any case, else 0. `cells` are what the encoder adds
+        to the window's tokens, (1, R, C, 512) and (1, R, C, 256); `weigh` (B, 32, 4) the hypernetworks' answers.
         """
-        fine, middle = shaped(fine, 1, -1, 16 * FINE), shaped(middle, 1, -1, 4 * MIDDLE)
+        near, least = look
+        fine, middle = shaped(cells[0], 1, -1, 16 * FINE), shaped(cells[1], 1, -1, 4 * MIDDLE)
         if self.learns:
             ours, of_window = shaped(near, 2, -1)
-            cells = self._cells(picture[:, ours], fine[:, of_window], middle[:, of_window], weigh)
+            drawn = self._cells(picture[:, ours], fine[:, of_window], middle[:, of_window], weigh)
             (rows, cols), many = near.shape[1:], picture.shape[0]
-            cells = cells.reshape(many, rows, cols, 2, 2, 2, 2, MASKS).permute(0, 7, 1, 3, 5, 2, 4, 6)
-            return cells.reshape(many, MASKS, 4 * rows, 4 * cols), torch.tensor([0, 0, rows, cols])
+            drawn = drawn.reshape(many, rows, cols, 2, 2, 2, 2, MASKS).permute(0, 7, 1, 3, 5, 2, 4, 6)
+            return drawn.reshape(many, MASKS, 4 * rows, 4 * cols), torch.tensor([0, 0, rows, cols])
 
         first = self._first_cells(picture, fine, middle, weigh, shaped(near, 2, -1))
         size = torch._shape_as_tensor(least)
@@ -66,11 +64,11 @@ class Drawing(nn.Module):
         inside = shaped(cut(near, begin, begin + length), 2, -1)
         chosen = cut(marked, begin, begin + length).flatten().nonzero()[:, 0]
         ours, of_window = inside[:, chosen].unbind()
-        cells = self._cells(
+        drawn = self._cells(
             picture.index_select(1, ours), fine.index_select(1, of_window), middle.index_select(1, of_window), weigh
         )
         masks = first.index_select(1, inside[0]).transpose(0, 1)[..., None].expand(-1, -1, -1, 16)
-        masks = masks.index_put((chosen,), shaped(cells.permute(1, 0, 6, 2, 4, 3, 5), 0, 0, 0, -1))
+        masks = masks.index_put((chosen,), shaped(drawn.permute(1, 0, 6, 2, 4, 3, 5), 0, 0, 0, -1))
         masks = masks.reshape(*length.unbind(), -1, MASKS, 4, 4).permute(2, 3, 0, 4, 1, 5)
         return masks.flatten(4, 5).flatten(2, 3), torch.cat([begin, length])
 

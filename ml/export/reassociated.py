@@ -53,7 +53,8 @@ class Prepare(nn.Module):
     def forward(
         self, image_embed: Tensor, high_res_feats_0: Tensor, high_res_feats_1: Tensor, field_origin: Tensor
     ) -> tuple[Tensor, ...]:
-        """For h x w tokens: `image` and `places` (1, hw, 256), `keys`, `values` and `queries` (1, 8, hw, 16), `fine` (1, h, w, 512) and `middle` (1, h, w, 256), token by token: its 4 x 4 and 2 x 2 cells."""
+        """For h x w tokens: `image` and `places` (1, hw, 256), `keys`, `values` and `queries` (1, 8, hw, 16), `fine`
+        (1, h, w, 512) and `middle` (1, h, w, 256), token by token: its 4 x 4 and 2 x 2 cells."""
         rows, cols = image_embed.shape[2], image_embed.shape[3]
         image = image_embed.flatten(2).transpose(1, 2)
         places = positions(self.matrix, field_origin, rows, cols)[None]
@@ -152,10 +153,10 @@ class Decoder(nn.Module):
         )
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Masks (B, 4, 4h, 4w) over a square `drawn`, IoU (B, 4), object score (B, 1), mask tokens (B, 4, 256), `drawn`.
+        """Masks (B, 4, 4h, 4w) over a square, IoU (B, 4), object score (B, 1), mask tokens (B, 4, 256), that square.
 
         The inputs are the seven of `Prepare`, the first five of n tokens; `counts` (n,), how many each stands for;
-        `near` and `least` as `Drawing` takes them, and `drawn` as it gives it; points and labels as `PlainDecoder`
+        `near` and `least` as `Drawing` takes them, and the square as it gives it; points and labels as `PlainDecoder`
         takes them; `mask_features` (B, n, 16) of `MaskPrompt`, or (B, 1, 16) where no set has a mask; `has_mask_input`
         (B,). Label -2 is a point that is not there, so that sets of different lengths go into one batch.
         """
@@ -198,7 +199,7 @@ class Decoder(nn.Module):
         for number in range(WEIGHING):
             weigh = weigh @ getattr(self, f"weigh_{number}") + getattr(self, f"weigh_{number}_bias")
             weigh = weigh if number == WEIGHING - 1 else torch.relu(weigh)
-        masks, drawn = self.draw(picture, fine, middle, weigh[:, :, 0].transpose(1, 2), near, least)
+        masks, drawn = self.draw(picture, (fine, middle), weigh[:, :, 0].transpose(1, 2), (near, least))
         return masks, self.score(asked[:, 1]), self.present(asked[:, 0]), mask_tokens, drawn
 
     def _tokens(self, coords: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.decode import ALL, SIDES, WHOLE, Asked, OnnxDecoder, Parts, PromptSet, Seen, decode_nearby
+from ml.decode import SIDES, WHOLE, Asked, OnnxDecoder, Parts, PromptSet, Seen, decode_nearby
 from ml.decode.look import GRID
 from ml.embeddings.features import Embedding
 from ml.encode import Encoder

@@ -1,6 +1,5 @@
 """The rule that says which part of a window is decoded, and when more of it is."""
 
-import dataclasses
 from typing import Any, cast
 
 import numpy as np
