@@ -2,8 +2,9 @@
 import { newId } from "../model/ids";
 import type { Annotation, LabelClass } from "../protocol/entities";
 import { draftClass } from "../store/classFor";
+import { obstacleOf } from "../store/obstacle";
 import type { Candidate, Draft } from "../store/state";
-import { notify, remember, type Context } from "./context";
+import { remember, type Context } from "./context";
 
 export function acceptDraft(context: Context): boolean {
   const state = context.store.get();
@@ -12,13 +13,10 @@ export function acceptDraft(context: Context): boolean {
   const labelClass = draftClass(state);
   if (draft?.phase !== "shown" || candidate === undefined || me === null || projectId === null) return false;
   if (labelClass === null) return false;
+  // The server would refuse it, and the clicks would be gone; the draft's bar says why.
+  if (obstacleOf(state) !== null) return true;
   // Until its line has come, a mask is shown as ground.
   if (candidate.geometry.type.endsWith("LineString") !== (labelClass.geometry_type === "line")) return true;
-  if (draft.fit?.problem != null) {
-    // The server would refuse it, and the clicks would be gone.
-    notify(context, { message: draft.fit.problem });
-    return true;
-  }
   const now = new Date().toISOString();
   const value: Annotation = {
     id: newId(),

@@ -61,6 +61,18 @@ describe("fitting the draft", () => {
     expect(ask).not.toHaveBeenCalled();
   });
 
+  it("asks nothing of ground in a class of lines, which is shown until its line has come", async () => {
+    const { store, ask } = open(5, fitted);
+    const track = exampleClass({ shared_border_m: 5, geometry_type: "line" });
+    store.set({ classes: [track], activeClass: track.id, draft });
+    await settle();
+    expect(ask).not.toHaveBeenCalled();
+    const line: Geometry = { type: "LineString", coordinates: [[7, 46], [7.001, 46]] }; // prettier-ignore
+    store.set({ draft: { ...draft, candidates: [{ geometry: line, score: 0.9, area_m2: 5, index: 0 }] } });
+    await settle();
+    expect(ask).toHaveBeenCalledTimes(1);
+  });
+
   it("drops the answer for a shape that is not shown any more", async () => {
     const { store, fit } = open(3, () => new Promise((resolve) => setTimeout(() => void fitted().then(resolve), 300)));
     store.set({ draft });

@@ -3,6 +3,7 @@ import { api } from "../net/api";
 import { ApiError } from "../net/http";
 import type { Fit, Geometry } from "../protocol/entities";
 import { draftClass } from "../store/classFor";
+import { isGroundForLine } from "../store/obstacle";
 import type { DraftFit } from "../store/state";
 import type { Store } from "../store/store";
 
@@ -28,7 +29,8 @@ export class Fitting {
     const { draft, projectId } = state;
     const labelClass = draftClass(state);
     const geometry = draft?.phase === "shown" ? draft.candidates[draft.chosen]?.geometry : undefined;
-    const wanted = projectId !== null && labelClass?.shared_border_m != null ? (geometry ?? null) : null;
+    const fits = labelClass?.shared_border_m != null && !isGroundForLine(state);
+    const wanted = projectId !== null && fits ? (geometry ?? null) : null;
     if (wanted === this.asked) return;
     this.asked = wanted;
     this.under?.abort();

@@ -75,7 +75,7 @@ export class Conversation {
     const { draft } = this.store.get();
     if (draft === null) return;
     this.promptSeq += 1;
-    this.store.set({ draft: { ...draft, chosen, promptSeq: this.promptSeq, fit: null } });
+    this.store.set({ draft: { ...draft, chosen, promptSeq: this.promptSeq, fit: null, problem: null } });
     const candidate = draft.candidates[chosen]?.index;
     const message = this.submit(draft, this.promptSeq, draft.points, draft.box, false);
     this.send(candidate === undefined ? message : { ...message, candidate });

@@ -59,6 +59,19 @@ describe("the status bar's words", () => {
     expect(hint({ draft: { ...draft, candidates, chosen: 1 } })).toMatch(/^Enter accepts.*candidate 2 of 2 \(40 %\)/);
   });
 
+  it("do not promise that Enter accepts what cannot be accepted", () => {
+    const track = exampleClass({ geometry_type: "line" });
+    const candidates = [{ ...candidate, score: 0.9, index: 0 }];
+    const tooWide = { ...draft, candidates, problem: "This is too wide for a line." };
+    expect(hint({ classes: [track], activeClass: track.id, draft: tooWide })).toMatch(
+      /^Click adds.*Tab: another candidate/,
+    );
+    expect(hint({ classes: [track], activeClass: track.id, draft: { ...tooWide, problem: null } })).toMatch(
+      /^Enter accepts/,
+    );
+    expect(hint({ draft: tooWide })).toMatch(/^Enter accepts/);
+  });
+
   it("tell when an object goes on, and what it was joined from", () => {
     const candidates = [{ ...candidate, score: 0.9, index: 0 }];
     const fine = { col: 0, row: 0, size: 1024, outline: [] };

@@ -2,6 +2,7 @@
 import { i18n } from "../i18n";
 import { mayEdit } from "../commands/context";
 import { draftClass } from "../store/classFor";
+import { obstacleOf } from "../store/obstacle";
 import type { Draft, State } from "../store/state";
 
 const LATE_SECONDS = 8;
@@ -31,7 +32,8 @@ export function hintOf(state: State): string {
   }
 }
 
-function smartHint({ draft, tool, classes, activeClass, activeRaster }: State): string {
+function smartHint(state: State): string {
+  const { draft, tool, classes, activeClass, activeRaster } = state;
   const t = i18n.t.bind(i18n);
   const labelClass = draftClass({ classes, activeClass });
   if (activeRaster === null) return t("hint.noRaster");
@@ -52,12 +54,14 @@ function smartHint({ draft, tool, classes, activeClass, activeRaster }: State): 
       if (draft.growing) return t("hint.growing", { name: labelClass.name });
       return [
         ...seenHow(draft),
-        t(draft.candidates.length > 1 ? "hint.shownSeveral" : "hint.shown", {
-          name: labelClass.name,
-          chosen: draft.chosen + 1,
-          total: draft.candidates.length,
-          score: Math.round(100 * (draft.candidates[draft.chosen]?.score ?? 0)),
-        }),
+        obstacleOf(state) !== null
+          ? t("hint.shownNot")
+          : t(draft.candidates.length > 1 ? "hint.shownSeveral" : "hint.shown", {
+              name: labelClass.name,
+              chosen: draft.chosen + 1,
+              total: draft.candidates.length,
+              score: Math.round(100 * (draft.candidates[draft.chosen]?.score ?? 0)),
+            }),
       ].join(" · ");
   }
 }

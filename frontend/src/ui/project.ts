@@ -26,6 +26,7 @@ import type {
   Raster,
 } from "../protocol/entities";
 import { draftClass } from "../store/classFor";
+import { obstacleOf } from "../store/obstacle";
 import { EMPTY, type State, type ToolName } from "../store/state";
 import { hintOf } from "./hint";
 
@@ -76,6 +77,7 @@ export function useShaping() {
 }
 
 export const useHint = () => useSlice(hintOf);
+export const useObstacle = () => useSlice(obstacleOf);
 export const useMapFacts = () => useSlice((state) => state.facts);
 export const useMapExtent = () => useSlice((state) => state.facts?.extent ?? null);
 /** Jobs are cancelled and retried by owners. */

@@ -38,6 +38,7 @@ export const map = {
     joined: "Joined from {{n}} windows",
     coarser: "Seen at 1 : {{n}}",
     shown: "Enter accepts as {{name}} · click adds · right click takes away · Esc clears",
+    shownNot: "Click adds · right click takes away · Tab: another candidate · Esc clears",
     shownSeveral:
       "Enter accepts as {{name}} · click adds · right click takes away · Tab: candidate {{chosen}} of {{total}} ({{score}} %) · Esc clears",
     polygonStart: "Click the first corner",

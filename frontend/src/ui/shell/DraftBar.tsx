@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { ACCEPT_COLOUR } from "../colour";
 import { formatArea } from "../format";
 import { ShapeIcon } from "../parts/ShapeIcon";
-import { useActions, useDraft, useDraftClass } from "../project";
+import { useActions, useDraft, useDraftClass, useObstacle } from "../project";
 import classes from "./DraftBar.module.css";
 import { DraftShape } from "./DraftShape";
 
@@ -13,6 +13,7 @@ export function DraftBar() {
   const { t } = useTranslation();
   const draft = useDraft();
   const labelClass = useDraftClass();
+  const obstacle = useObstacle();
   const actions = useActions();
   if (draft?.phase !== "shown" || draft.candidates.length === 0 || labelClass === null) return null;
   return (
@@ -20,6 +21,11 @@ export function DraftBar() {
       {draft.model?.instead_of !== undefined && (
         <Text size="xs" c="dimmed" className={classes["note"]} data-testid="draft-model">
           {t("draft.insteadOf", { old: draft.model.name, fresh: draft.model.instead_of })}
+        </Text>
+      )}
+      {obstacle !== null && (
+        <Text size="xs" className={classes["note"]} data-testid="draft-obstacle">
+          {obstacle}
         </Text>
       )}
       <Group gap={4} wrap="nowrap">
@@ -51,6 +57,7 @@ export function DraftBar() {
         size="xs"
         color={ACCEPT_COLOUR}
         leftSection={<IconCheck size={14} />}
+        disabled={obstacle !== null}
         onClick={() => actions.acceptDraft()}
         data-testid="draft-accept"
       >

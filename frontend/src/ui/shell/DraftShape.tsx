@@ -19,7 +19,6 @@ export function DraftShape() {
   const { fit } = draft;
   const count = verticesOf(fit?.geometry ?? candidate.geometry).length;
   const lines = candidate.geometry.type.endsWith("LineString");
-  const problem = fit?.problem ?? null;
   return (
     <Popover
       withRoles={false}
@@ -35,7 +34,7 @@ export function DraftShape() {
           title={t("draft.shape")}
           size="xs"
           variant="subtle"
-          color={problem === null ? "gray" : "red"}
+          color="gray"
           leftSection={<IconVectorSpline size={14} />}
           data-testid="draft-shape"
         >
@@ -69,11 +68,6 @@ export function DraftShape() {
           {fit !== null && fit.neighbours > 0 && (
             <Text size="xs" data-testid="draft-fits">
               {t(lines ? "draft.joins" : "draft.fits", { count: fit.neighbours })}
-            </Text>
-          )}
-          {problem !== null && (
-            <Text size="xs" c="red" data-testid="draft-problem">
-              {problem}
             </Text>
           )}
           {draft.shaping !== null && (
