@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ml.models.installed import InstalledModel, ModelError
+from ml.models.installed import InstalledModel, ModelError, load_model
 from ml.models.registry import PUBLISHED, Published
 
 PATCH = "image_encoder.trunk.patch_embed.proj.weight"
@@ -67,6 +67,14 @@ def load_installed(model: InstalledModel) -> Any:
     if model.weights is None or not model.architecture:
         raise ModelError(f"{model.name} was installed without its weights, as ONNX only. Install it from a checkpoint.")
     return load_weights(model.weights.path, model.architecture, model.weights.sha256)
+
+
+def nano_in(folder: Path) -> InstalledModel:
+    """The small model in a folder, with the weights that training begins with. Raises `ModelError` for any other."""
+    model = load_model(folder)
+    if model.architecture != NANO or model.weights is None:
+        raise ModelError(f"{folder} holds no weights of {NANO}; name a folder that `python -m ml.training.pack` made")
+    return model
 
 
 def load_weights(path: Path, architecture: str, sha256: str | None = None) -> Any:

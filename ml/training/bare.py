@@ -19,7 +19,7 @@ from ml.quality.labelled import RASTERS, look_of, read_window
 from ml.quality.pictures import QualityError
 from ml.training.network import FIELD
 from ml.training.real import TILE, blocks, mosaic
-from ml.training.samples import CELL
+from ml.training.samples import CELL, keep_pool
 from ml.windows import Window
 
 PICTURES = (".png", ".jpg", ".jpeg")  # of map tiles
@@ -47,11 +47,7 @@ def make_bare_pool(folder: Path, sources: Sequence[Path]) -> int:
             found += _windows(Path(made) / f"{number}.tif")
     if not found:
         raise QualityError(f"The folders hold no raster of {LEAST_PX} px a side. Name others.")
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "images.npy", np.stack(found))
-    np.save(folder / "objects.npy", np.zeros((len(found), FIELD, FIELD), np.uint16))
-    (folder / "done").touch()
-    return len(found)
+    return keep_pool(folder, found, [np.zeros((FIELD, FIELD), np.uint16)] * len(found))
 
 
 def _windows(path: Path) -> list[npt.NDArray[np.uint8]]:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from ml.export.folder import Card, write_folder
-from ml.export.weights import NANO, fill, load_installed
-from ml.models import CandidateRule, ModelError, load_model
+from ml.export.weights import NANO, fill, load_installed, nano_in
+from ml.models import CandidateRule, load_model
 from ml.models.install import agreement
 from ml.training.run import LOG, TRAINING_LOG
 
@@ -71,10 +71,7 @@ def pack(
 
 def _mean(weights: dict[str, torch.Tensor], folder: Path, share: float) -> dict[str, torch.Tensor]:
     """The mean with a model's weights, of which it has a share."""
-    trained = load_model(folder)
-    if trained.architecture != NANO or trained.weights is None:
-        raise ModelError(f"{folder} holds no weights of {NANO}; name a folder that `python -m ml.training.pack` made")
-    before = load_installed(trained).state_dict()
+    before = load_installed(nano_in(folder)).state_dict()
     return {name: torch.lerp(value.float(), before[name].float(), share) for name, value in weights.items()}
 
 

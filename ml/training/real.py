@@ -18,7 +18,7 @@ from rasterio.windows import Window as ReadWindow
 from ml.quality.labelled import VECTORS, Pair, pairs_in, pictures_of
 from ml.quality.pictures import Picture, QualityError
 from ml.training.network import FIELD
-from ml.training.samples import Ids
+from ml.training.samples import Ids, keep_pool
 
 TILE = re.compile(r"(?P<x>\d+)-(?P<y>\d+)-(?P<z>\d+)$")  # at the end of a tile's name
 TILE_PX = 256
@@ -38,11 +38,7 @@ def make_real_pool(folder: Path, sources: Sequence[Path]) -> int:
     found = [_square(picture) for source in sources for picture in _pictures(source)]
     if not found:
         raise QualityError("The folders hold no object that a window shows whole. Name others.")
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "images.npy", np.stack([pixels for pixels, _ in found]))
-    np.save(folder / "objects.npy", np.stack([objects for _, objects in found]))
-    (folder / "done").touch()
-    return len(found)
+    return keep_pool(folder, [pixels for pixels, _ in found], [objects for _, objects in found])
 
 
 def _pictures(source: Path) -> Iterator[Picture]:

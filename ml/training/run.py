@@ -23,7 +23,7 @@ import torch
 import torch.distributed as group
 import torch.multiprocessing
 
-from ml.export.weights import NANO, load_installed
+from ml.export.weights import load_installed, nano_in
 from ml.models import InstalledModel, ModelError, load_model
 from ml.models.installed import MANIFEST
 from ml.quality.pictures import QualityError
@@ -243,13 +243,9 @@ def main() -> None:
         parser.error(f"there is no stage {unknown[0]}; there are {', '.join(STAGES)}")
     if given.begin is not None:
         try:
-            begun = load_model(given.begin)
+            nano_in(given.begin)
         except ModelError as error:
             parser.error(str(error))
-        if begun.architecture != NANO or begun.weights is None:
-            parser.error(
-                f"{given.begin} holds no weights of {NANO}; name a folder that `python -m ml.training.pack` made"
-            )
     given.folder.mkdir(parents=True, exist_ok=True)
     try:
         if given.real:

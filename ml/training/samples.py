@@ -1,7 +1,7 @@
 """What a step of training sees: crops of scenes, changed as sensors and weather change them, and prompts on them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,6 +99,15 @@ def make_pool(folder: Path, first_seed: int, count: int, side: int, tell: Callab
     images.flush()
     objects.flush()
     (folder / "done").touch()
+
+
+def keep_pool(folder: Path, images: Sequence[npt.NDArray[np.uint8]], objects: Sequence[Ids]) -> int:
+    """Writes pictures uint8 and the numbers of their objects as `Pool` reads them; how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "images.npy", np.stack(images))
+    np.save(folder / "objects.npy", np.stack(objects))
+    (folder / "done").touch()
+    return len(images)
 
 
 def seen(image: Image, random: Random) -> Image:
