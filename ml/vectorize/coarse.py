@@ -7,6 +7,7 @@ from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from ml.vectorize.outlining import polygon_from_logits
+from ml.vectorize.trace import halved
 from ml.windows import Window
 
 SIMPLIFY_PX, MAX_TOLERANCE_PX = 2.0, 16.0
@@ -48,6 +49,5 @@ def _in_fewer_cells(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     side = float(max(np.ptp(rows), np.ptp(cols))) if len(rows) else 0.0
     while side > MOST_CELLS and len(logits) % 2 == 0:
-        half = len(logits) // 2
-        logits, side = logits.reshape(half, 2, half, 2).mean(axis=(1, 3)), side / 2
+        logits, side = halved(logits), side / 2
     return logits
