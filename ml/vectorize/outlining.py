@@ -1,9 +1,9 @@
 """From mask logits to the shape that a class's recipe asks for; the same again at any time from the same mask."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -35,19 +35,23 @@ NO_BOUND = 2**40  # vertices
 class Outlined:
     """What a recipe made of a mask. Coordinates are raster pixels, edge convention, within the raster.
 
-    `plain` is the mask's outline as it is, but for specks and pinholes: what `iou` and `hausdorff_m` measure against.
     `formed` says that at least one part got the form asked for; where none did, the shape is the natural outline.
     Of centrelines `lines` and `widths_m` are the lines, with shared points where they meet, and how wide each is; the
     shape is all lines together, or the ground that they cover where the recipe asks for it.
     """
 
     shape: BaseGeometry
-    plain: BaseGeometry
     formed: bool
     placing: Placing
+    traced: Callable[[], BaseGeometry | None]
     lines: tuple[LineString, ...] = ()
     widths_m: tuple[float, ...] = ()
     ground: BaseGeometry | None = None  # what the lines cover
+
+    @cached_property
+    def plain(self) -> BaseGeometry:
+        """The mask's outline as it is, but for specks and pinholes: what `iou` and `hausdorff_m` measure against."""
+        return self.traced() or self.shape
 
     @cached_property
     def vertices(self) -> int:
@@ -151,10 +155,12 @@ def _outlined(
     if not kept.any():
         return None
     extent = _extent(placing, logits.shape)
-    plain = _within(contour.drawn(kept), extent)
-    kept &= _as_asked(contour, recipe)
-    if recipe.form == "centreline" and plain is not None:
-        made = _centrelines(contour.drawn(kept), plain, placing, recipe, extent)
+    if extent is None:
+        return None
+    traced = partial(_traced, contour, kept, extent)
+    kept = kept & _as_asked(contour, recipe)
+    if recipe.form == "centreline":
+        made = _centrelines(contour.drawn(kept), traced, placing, recipe, extent)
         if made is not None and made.vertices <= most:
             return made
     formed = {} if form is None else _formed(contour, kept, form)
@@ -166,11 +172,19 @@ def _outlined(
         pieces.append(_natural(contour, rest, recipe, (most, most_px), extent))
     shape = pieces[0] if len(pieces) == 1 else shapely.union_all([shapely.make_valid(piece) for piece in pieces])
     found = _within(shape, extent)
-    return None if found is None or plain is None else Outlined(found, plain, bool(formed), placing)
+    return None if found is None else Outlined(found, bool(formed), placing, traced)
+
+
+def _traced(contour: Contour, kept: Kept, extent: Polygon) -> Polygon | MultiPolygon | None:
+    return _within(contour.drawn(kept), extent)
 
 
 def _centrelines(
-    drawn: BaseGeometry, plain: BaseGeometry, placing: Placing, recipe: Recipe, extent: Polygon
+    drawn: BaseGeometry,
+    traced: Callable[[], BaseGeometry | None],
+    placing: Placing,
+    recipe: Recipe,
+    extent: Polygon,
 ) -> Outlined | None:
     """The centrelines of those parts that are roads; None where none is. What is no road is left out."""
     unit, accuracy = placing.unit_m, placing.accuracy_px * min(placing.stretch)
@@ -195,7 +209,7 @@ def _centrelines(
         return None
     lines = [_longest(line, extent) for line in lines]
     shape = ground if recipe.buffered else lines[0] if len(lines) == 1 else MultiLineString(lines)
-    return Outlined(shape, plain, True, placing, tuple(lines), tuple(widths), ground)
+    return Outlined(shape, True, placing, traced, tuple(lines), tuple(widths), ground)
 
 
 def _longest(line: LineString, extent: Polygon) -> LineString:
@@ -205,10 +219,12 @@ def _longest(line: LineString, extent: Polygon) -> LineString:
     return max(shapely.get_parts(shapely.intersection(line, extent)), key=shapely.length)
 
 
-def _extent(placing: Placing, cells: tuple[int, ...]) -> Polygon:
-    """The part of the raster that a field covers."""
+def _extent(placing: Placing, cells: tuple[int, ...]) -> Polygon | None:
+    """The part of the raster that a field covers; None where it lies beyond."""
     right, bottom = placing.far_corner(cells)
-    return box(max(placing.col, 0), max(placing.row, 0), min(right, placing.width), min(bottom, placing.height))
+    left, top = max(placing.col, 0), max(placing.row, 0)
+    right, bottom = min(right, placing.width), min(bottom, placing.height)
+    return box(left, top, right, bottom) if left < right and top < bottom else None
 
 
 def _within(shape: BaseGeometry, extent: Polygon) -> Polygon | MultiPolygon | None:

@@ -112,7 +112,8 @@ def _calmed(logits: Floats, placing: Placing, most: int) -> tuple[Floats, Placin
 
 def halved(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The means of 2 x 2 cells of (2h, 2w), in a fifth of the time that a mean over two axes takes."""
-    return (logits[::2, ::2] + logits[::2, 1::2] + logits[1::2, ::2] + logits[1::2, 1::2]) / 4
+    found: npt.NDArray[Any] = logits[::2, ::2] + logits[::2, 1::2] + logits[1::2, ::2] + logits[1::2, 1::2]
+    return found / 4
 
 
 def _crossings(logits: Floats) -> int:
