@@ -19,7 +19,6 @@ from ml.spanning import Grown
 from ml.vectorize import Direction, Outlined, Placing, Recipe, coarse_polygon, hinted, outline
 from ml.windows import Window
 
-TOKENS = 64  # of a window a side
 WINDOW_BYTES = 150  # of each further window that an answer names
 RING_BYTES = 1250  # of an answer of 2 KB; the others are hinted at where the shown outline leaves little
 

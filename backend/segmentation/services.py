@@ -20,10 +20,10 @@ from backend.rasters.models import Raster
 from backend.rasters.selectors import raster_frame
 from backend.segmentation.following import Surroundings, followed
 from backend.segmentation.groups import asked_beside, follows, forget_shapes
-from backend.segmentation.outlines import TOKENS, draws_lines, outlined, recipe_for
+from backend.segmentation.outlines import draws_lines, outlined, recipe_for
 from backend.segmentation.prompting import Placed, Prompts, in_window, placed, view_in_window
 from backend.segmentation.remembered import Remembered, forget_all
-from ml.decode import ALL, Asked, Decoded, OnnxDecoder, Parts, Seen, StoppedError, decode_nearby, parts_of
+from ml.decode import Asked, Decoded, OnnxDecoder, Seen, StoppedError, decode_nearby, parts_of
 from ml.embeddings import Embedding, EmbeddingCorruptError, EmbeddingMissingError, Mask
 from ml.models import InstalledModel
 from ml.spanning import Grown
@@ -149,7 +149,7 @@ def suggest(
         decoded = again.decoded
     else:
         view_px = view_in_window(prompts, frame, window)
-        nearby = Asked(in_window(asked, window), fed, wanted, view_px, _parts(window, model, hover))
+        nearby = Asked(in_window(asked, window), fed, wanted, view_px, parts_of(model, hover=hover))
         decoded = decode_nearby(_decoder(model), embedding, nearby, stop)
     if hover:
         decoded = decoded.only(None)
@@ -243,11 +243,6 @@ def _model_and_window(
         if model_hash in others and (found := choose(ready=encoded)) in encoded:
             return others[model_hash], found
     return own, window
-
-
-def _parts(window: Window, model: InstalledModel, hover: bool) -> Parts:
-    """How much of a window may be decoded: all of one whose side is no multiple of tokens, which has no parts."""
-    return ALL if window.size % TOKENS else parts_of(model, hover=hover)
 
 
 def _embedding(raster: Raster, model: InstalledModel, window: Window) -> Embedding:
