@@ -4,7 +4,7 @@ from ml.decode.fields import ALL, SIDES, Parts, Seen, first_field, grown, tokens
 from ml.decode.look import WHOLE, Field, Look
 from ml.decode.nearby import Asked, StoppedError, decode_nearby, parts_of
 from ml.decode.onnx_decoder import Answers, Decoded, OnnxDecoder
-from ml.decode.prompts import Candidate, PromptError, PromptSet, rank_candidates, stability
+from ml.decode.prompts import Candidate, PromptError, PromptSet, offered, rank_candidates, stability
 
 __all__ = [
     "ALL",
@@ -25,6 +25,7 @@ __all__ = [
     "decode_nearby",
     "first_field",
     "grown",
+    "offered",
     "parts_of",
     "rank_candidates",
     "stability",

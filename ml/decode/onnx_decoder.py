@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ml.decode.fields import Seen
 from ml.decode.look import CELL, CELLS, WHOLE, Field, Look, Tokens, squares_of
 from ml.decode.prepared import Prepared, PreparedCache
-from ml.decode.prompts import Candidate, PromptSet, rank_candidates
+from ml.decode.prompts import Candidate, PromptSet, offered, rank_candidates
 from ml.embeddings.features import SHAPES, Embedding
 from ml.models.installed import INT8, InstalledModel, ModelFile
 from ml.models.sessions import (
@@ -30,6 +30,7 @@ FEEDBACK_LIMIT = 32.0  # SAM2ImagePredictor.predict clamps the logits it gives b
 KEPT = 4  # windows whose prepared features stay in memory
 ALL_OF_IT = Look()
 ORIGIN = np.zeros(2, np.float32)
+ALL_MASKS = np.array([1, 1, 1, 1, 0], np.float32)
 NO_TOKENS = np.zeros((0, 4, 256), np.float32)
 
 Floats = npt.NDArray[np.float32]
@@ -108,8 +109,9 @@ class OnnxDecoder:
         """
         coordinates, labels = prompts.tokens()
         last = None if previous is None else previous[None, None]
-        answers = self.answer(embedding, coordinates, labels, last, look)
-        ranked = rank_candidates(answers.masks[0], answers.scores[0], self.model.candidate_rule, prompts)
+        rule = self.model.candidate_rule
+        answers = self.answer(embedding, coordinates, labels, last, look, counted=offered(rule, prompts))
+        ranked = rank_candidates(answers.masks[0], answers.scores[0], rule, prompts)
         return Decoded(ranked, float(answers.present[0, 0]), answers.field, look.near)
 
     def prepare(self, embedding: Embedding) -> None:
@@ -124,12 +126,15 @@ class OnnxDecoder:
         labels: Floats,
         previous: Floats | None = None,
         look: Look = ALL_OF_IT,
+        *,
+        counted: Floats = ALL_MASKS,
     ) -> Answers:
         """The answers to B prompt sets, with SAM's coordinates (B, N, 2) in the window and labels (B, N).
 
         Labels are 1 and 0 for points, 2 and 3 for the corners of a box, -1 for SAM's padding, and with a prepared
-        model -2 for no point at all. `previous` (B, 1, 256, 256) are logits over the window. Raises `ValueError` for a
-        look at less than the window with a model that decodes whole windows only.
+        model -2 for no point at all. `previous` (B, 1, 256, 256) are logits over the window. What is drawn holds the
+        masks that are `counted` (see `offered`). Raises `ValueError` for a look at less than the window with a model
+        that decodes whole windows only.
         """
         mask = None if previous is None else np.clip(previous, -FEEDBACK_LIMIT, FEEDBACK_LIMIT).astype(np.float32)
         has = np.full(len(labels), 0.0 if mask is None else 1.0, np.float32)
@@ -137,7 +142,8 @@ class OnnxDecoder:
         if self._prepared is not None:
             prompts["mask_features"] = np.zeros((1, 1, 16), np.float32) if mask is None else self._drawn(mask, look)
             least = look.near if look.least is None else look.least
-            features: dict[str, Any] = {**self._prepared.inputs(embedding, look), "least": least.marked_in(look.near)}
+            features: dict[str, Any] = {**self._prepared.inputs(embedding, look), "offered": counted}
+            features["least"] = least.marked_in(look.near)
         elif look.near == WHOLE:
             prompts["mask_input"] = np.zeros((len(labels), 1, CELLS, CELLS), np.float32) if mask is None else mask
             features = {**{name: getattr(embedding, name) for name in SHAPES}, **self._origin}

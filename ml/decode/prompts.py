@@ -77,6 +77,12 @@ def rank_candidates(
     return tuple(Candidate(masks[index], float(np.clip(scores[index], 0, 1)), index) for index in order)
 
 
+def offered(rule: CandidateRule, prompts: PromptSet) -> npt.NDArray[np.float32]:
+    """Which masks `rank_candidates` may offer (4,), and whether it leaves out the worst of the last three for sure."""
+    first = rule is CandidateRule.SINGLE_FIRST
+    return np.array([first or _specific(prompts), 1, 1, 1, first], np.float32)
+
+
 def is_stable(logits: npt.NDArray[np.float32]) -> bool:
     """Whether the single mask hardly depends on the threshold, and so stands for several points."""
     return stability(logits, STABILITY_DELTA) >= STABILITY_THRESHOLD

@@ -16,6 +16,7 @@ WIDTH, MIDDLE, FINE = 256, 64, 32  # channels of a token, of its 2 x 2 cells, of
 MASKS = 4
 FIRST = (3, 0)  # which of a token's 2 x 2 cells, and of that one's, is drawn first: its third row and column of four
 NEAR_MASK = -1.0  # logits above are near a mask: SAM's stability score counts them with its threshold lowered by 1
+NOWHERE = -1e4  # what is added to the logits of a mask that does not count
 AROUND = 3  # tokens a side of the square about a token near a mask that is drawn as well
 
 
@@ -38,14 +39,17 @@ class Drawing(nn.Module):
             else:
                 self.register_buffer(name, weight.detach().clone().contiguous())
 
-    def forward(self, picture: Tensor, cells: tuple[Tensor, Tensor], weigh: Tensor, look: tuple[Tensor, Tensor]) -> Any:
+    def forward(
+        self, picture: Tensor, cells: tuple[Tensor, Tensor], weigh: Tensor, look: tuple[Tensor, Tensor], counts: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Logits (B, 4, 4h, 4w), and the square (4,) that they cover, which holds the tokens near a mask and those that
         are wanted in any case: its row, column, rows h and columns w among those looked at closely. Between masks,
         cells have the logit of their token's first cell, -1 or less.
 
         `picture` (B, n, 256) are tokens. `look` are the numbers (2, r, c) of those looked at closely, among these and
         among all of the window, and (r, c) 1 where one is drawn in any case, else 0. `cells` are what the encoder adds
-        to the window's tokens, (1, R, C, 512) and (1, R, C, 256); `weigh` (B, 32, 4) the hypernetworks' answers.
+        to the window's tokens, (1, R, C, 512) and (1, R, C, 256); `weigh` (B, 32, 4) the hypernetworks' answers;
+        `counts` (B, 4) is 1 for the masks that count, 0 for those whose neighbourhood is not drawn for their sake.
         """
         near, least = look
         fine, middle = shaped(cells[0], 1, -1, 16 * FINE), shaped(cells[1], 1, -1, 4 * MIDDLE)
@@ -58,7 +62,10 @@ class Drawing(nn.Module):
 
         first = self._first_cells(picture, fine, middle, weigh, shaped(near, 2, -1))
         size = torch._shape_as_tensor(least)
-        marked = torch.maximum((first.amax((0, 2)) > NEAR_MASK).to(least.dtype).reshape(size.unbind()), least)
+        marked = torch.maximum(
+            ((first + (1 - counts[:, None]) * NOWHERE).amax((0, 2)) > NEAR_MASK).to(least.dtype).reshape(size.unbind()),
+            least,
+        )
         marked = nn.functional.max_pool2d(marked[None, None], AROUND, 1, AROUND // 2)[0, 0]
         begin, length = _square(marked, size)
         inside = shaped(cut(near, begin, begin + length), 2, -1)

@@ -51,7 +51,7 @@ def export_decoder(model: Any, prepare: Path, mask: Path, decoder: Path) -> None
     with torch.inference_mode():
         prepared, drawn = Prepare(model)(*features, origin), MaskPrompt(model)(masks)
     near = torch.arange(TOKENS).reshape(64, 64)
-    look = [torch.ones(TOKENS), torch.stack([near, near]), torch.ones(64, 64)]
+    look = [torch.ones(TOKENS), torch.stack([near, near]), torch.ones(64, 64), torch.ones(5)]
     outputs = {**OUTPUTS, **DRAWN}
     write(Decoder(model), decoder, [*prepared, *look, points, labels, drawn, has], PREPARED_DECODER_INPUTS, outputs)
 

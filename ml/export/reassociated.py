@@ -156,11 +156,13 @@ class Decoder(nn.Module):
         """Masks (B, 4, 4h, 4w) over a square, IoU (B, 4), object score (B, 1), mask tokens (B, 4, 256), that square.
 
         The inputs are the seven of `Prepare`, the first five of n tokens; `counts` (n,), how many each stands for;
-        `near` and `least` as `Drawing` takes them, and the square as it gives it; points and labels as `PlainDecoder`
-        takes them; `mask_features` (B, n, 16) of `MaskPrompt`, or (B, 1, 16) where no set has a mask; `has_mask_input`
-        (B,). Label -2 is a point that is not there, so that sets of different lengths go into one batch.
+        `near` and `least` as `Drawing` takes them, and the square as it gives it; `offered` (5,), 1 for each mask that
+        may be offered, and 1 where the one of the least score of the last three is not; points and labels as
+        `PlainDecoder` takes them; `mask_features` (B, n, 16) of `MaskPrompt`, or (B, 1, 16) where no set has a mask;
+        `has_mask_input` (B,). Label -2 is a point that is not there, so that sets of different lengths go into one
+        batch.
         """
-        image, places, keys, values, queries, fine, middle, counts, near, least, *prompts = inputs
+        image, places, keys, values, queries, fine, middle, counts, near, least, offered, *prompts = inputs
         point_coords, point_labels, mask_features, has_mask_input = prompts
         weight = torch.log(counts)
         tokens, hidden = self._tokens(point_coords, point_labels)
@@ -199,8 +201,11 @@ class Decoder(nn.Module):
         for number in range(WEIGHING):
             weigh = weigh @ getattr(self, f"weigh_{number}") + getattr(self, f"weigh_{number}_bias")
             weigh = weigh if number == WEIGHING - 1 else torch.relu(weigh)
-        masks, drawn = self.draw(picture, (fine, middle), weigh[:, :, 0].transpose(1, 2), (near, least))
-        return masks, self.score(asked[:, 1]), self.present(asked[:, 0]), mask_tokens, drawn
+        scores = self.score(asked[:, 1])
+        worst = (scores[:, 1:] <= scores[:, 1:].amin(1, keepdim=True)).to(scores.dtype)
+        counted = offered[:4] - nn.functional.pad(worst, (1, 0)) * offered[4:]
+        masks, drawn = self.draw(picture, (fine, middle), weigh[:, :, 0].transpose(1, 2), (near, least), counted)
+        return masks, scores, self.present(asked[:, 0]), mask_tokens, drawn
 
     def _tokens(self, coords: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """All tokens (B, T, 256), and what hides the absent ones in attention to tokens (B, 1, 1, T)."""

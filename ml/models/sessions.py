@@ -69,10 +69,11 @@ MEMORY_ATTENTION_OUTPUTS: Shapes = {"conditioned": (1, 256, 64, 64)}
 WHOLE_NUMBERS = {"memory_times", "near", "drawn"}  # int64; all else is float32
 MASK_INPUTS: Shapes = {"mask_input": (None, 1, None, None)}
 MASK_FEATURES: Shapes = {"mask_features": (None, None, 16)}
-LOOK: Shapes = {  # how many tokens each stands for; the numbers of the near ones; which are drawn in any case
+LOOK: Shapes = {  # how many tokens each stands for; the numbers of the near ones; which are drawn in any case; masks
     "counts": (None,),
     "near": (2, None, None),
     "least": (None, None),
+    "offered": (5,),
 }
 DRAWN: Shapes = {"drawn": (4,)}  # row, column, rows and columns of `near` that the masks are given over
 PREPARED_DECODER_INPUTS: Shapes = {  # of a decoder that takes what `prepare` made

@@ -151,7 +151,11 @@ def decode(
             drawn, has = torch.zeros(1, 1, 16), torch.zeros(each)
         else:
             drawn, has = _drawn(branch, asked.previous[mine], view, outside), torch.ones(each)
-        found.append(decoder(*tokens, *cells, counts, near, torch.ones_like(near[0]), points, labels, drawn, has)[:3])
+        found.append(
+            decoder(*tokens, *cells, counts, near, torch.ones_like(near[0]), torch.ones(5), points, labels, drawn, has)[
+                :3
+            ]
+        )
     masks, scores, present = (torch.cat(one).float() for one in zip(*found, strict=True))
     return masks, scores, present
 

@@ -10,7 +10,7 @@ import rasterio.features
 from shapely.geometry import Polygon
 
 from fixtures.scenes import calibration
-from ml.decode import Candidate, OnnxDecoder, PromptError, PromptSet, rank_candidates
+from ml.decode import Candidate, OnnxDecoder, PromptError, PromptSet, offered, rank_candidates
 from ml.embeddings import Embedding
 from ml.models import CandidateRule, InstalledModel
 from ml.vectorize import polygon_from_logits
@@ -85,6 +85,19 @@ def test_an_unstable_single_mask_gives_way_to_the_best_of_the_three() -> None:
 def test_an_empty_single_mask_counts_as_stable() -> None:
     """As in sam2's `_get_stability_scores`: no area at all is 1."""
     assert order(CandidateRule.SAM2, TWO, [0.1, 0.2, 0.9, 0.5], masks(0, 60, 70, 80)) == [0, 2, 3]
+
+
+@pytest.mark.parametrize("rule", CandidateRule)
+@pytest.mark.parametrize("prompts", [ONE, TWO, BOX])
+@pytest.mark.parametrize("logits", [masks(50, 60, 70, 80), UNSTABLE])
+def test_what_may_be_offered_holds_what_is(rule: CandidateRule, prompts: PromptSet, logits: Logits) -> None:
+    counts = offered(rule, prompts)
+    for scores in ([0.1, 0.2, 0.9, 0.5], [0.9, 0.8, 0.7, 0.6], [0.5, 0.4, 0.6, 0.9]):
+        counted = [index for index in range(4) if counts[index]]
+        if counts[4]:
+            counted.remove(min((1, 2, 3), key=lambda index: scores[index]))
+        assert set(order(rule, prompts, scores, logits)) <= set(counted)
+    assert len(counted) == 3 or rule is CandidateRule.SAM2, "a model that offers the single mask needs no fourth"
 
 
 def test_scores_are_the_models_within_0_and_1() -> None:

@@ -92,6 +92,28 @@ def test_what_is_drawn_of_a_part_is_what_all_of_it_shows_and_elsewhere_there_is_
 
 @with_torch
 @pytest.mark.timeout(600)
+def test_nothing_is_drawn_for_a_mask_that_does_not_count(small: InstalledModel, features: Embedding) -> None:
+    decoder, look = OnnxDecoder(small), Look(NEAR, 4, Field(10, 22, 3, 2))
+    whole = decoder.answer(features, POINTS, LABELS, None, Look(NEAR, 4))
+    worst = 1 + int(whole.scores[0, 1:].argmin())
+    for counted, those in (
+        ([1, 0, 0, 0, 0], [0]),
+        ([0, 1, 1, 1, 0], [1, 2, 3]),
+        ([1, 1, 1, 1, 1], [index for index in range(4) if index != worst]),
+    ):
+        some = decoder.answer(features, POINTS, LABELS, None, look, counted=np.array(counted, np.float32))
+        first = (whole.masks[0, those, 2::4, 2::4] > -1).any(axis=0)
+        first[2:4, 2:5] = True
+        near = np.pad(first, 1)
+        rows = np.flatnonzero(sum(near[1 + step : 17 + step].any(axis=1) for step in (-1, 0, 1)))
+        cols = np.flatnonzero(sum(near[:, 1 + step : 17 + step].any(axis=0) for step in (-1, 0, 1)))
+        assert some.field.rows == some.field.cols == max(np.ptp(rows), np.ptp(cols)) + 1
+        assert some.field.row - NEAR.row <= rows[0]
+        assert rows[-1] < some.field.row - NEAR.row + some.field.rows
+
+
+@with_torch
+@pytest.mark.timeout(600)
 def test_a_square_weighs_as_much_as_the_tokens_it_stands_for(small: InstalledModel, features: Embedding) -> None:
     """The same squares as so many tokens of weight 1 give the same masks; weighing 1 each they do not."""
     decoder = OnnxDecoder(small)
@@ -99,7 +121,11 @@ def test_a_square_weighs_as_much_as_the_tokens_it_stands_for(small: InstalledMod
     look = Look(NEAR, 4)
     taken = decoder._prepared.inputs(features, look)
     prompts = {"point_coords": POINTS, "point_labels": LABELS, "has_mask_input": np.zeros(1, np.float32)}
-    prompts |= {"mask_features": np.zeros((1, 1, 16), np.float32), "least": NEAR.marked_in(NEAR)}
+    prompts |= {
+        "mask_features": np.zeros((1, 1, 16), np.float32),
+        "least": NEAR.marked_in(NEAR),
+        "offered": np.ones(5, np.float32),
+    }
     repeats = taken["counts"].astype(int)
     many = {
         name: np.ascontiguousarray(np.repeat(array, repeats, axis=array.ndim - 2))
