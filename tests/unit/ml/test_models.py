@@ -211,7 +211,7 @@ def test_a_mended_model_is_found_without_a_restart(tmp_path: Path) -> None:
 def test_an_encoder_of_another_make_is_refused(tmp_path: Path, inputs: Any, outputs: Any) -> None:
     model = load_model(install(tmp_path / "model", encoder=encoder_of(inputs, outputs)))
 
-    with pytest.raises(ModelError, match=r"encoder\.onnx.*Install another model"):
+    with pytest.raises(ModelError, match=r"encoder\.onnx.*another model"):
         OnnxEncoder(model)
 
 
@@ -228,14 +228,14 @@ def test_an_encoder_of_another_make_is_refused(tmp_path: Path, inputs: Any, outp
 def test_a_decoder_of_another_make_is_refused(tmp_path: Path, inputs: Any, outputs: Any) -> None:
     model = load_model(install(tmp_path / "model", decoder=decoder_of(inputs, outputs)))
 
-    with pytest.raises(ModelError, match=r"decoder\.onnx.*Install another model"):
+    with pytest.raises(ModelError, match=r"decoder\.onnx.*another model"):
         OnnxDecoder(model)
 
 
 def test_a_model_of_another_number_type_is_refused(tmp_path: Path) -> None:
     folder = install(tmp_path / "model", encoder=graph_of(ENCODER_INPUTS, FEATURES, TensorProto.FLOAT16))
 
-    with pytest.raises(ModelError, match="Install another model"):
+    with pytest.raises(ModelError, match="another model"):
         OnnxEncoder(load_model(folder))
 
 
