@@ -159,6 +159,8 @@ class Run:
                 one.grad = torch.zeros_like(one)
             if one.grad is not None:
                 gradients.append(one.grad)
+        if not gradients:  # no crop of any process had an object that could be asked for
+            return
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         group.all_reduce(flat)
         flat /= self.processes
