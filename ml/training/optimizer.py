@@ -54,6 +54,8 @@ class Optimizer:
         if self.processes == 1:
             return
         moved = [one for one in self.matrices if one.grad is not None]
+        if not moved:
+            return
         flat = torch.cat([(one if id(one) in self._mine else torch.zeros_like(one)).flatten() for one in moved])
         group.all_reduce(flat)
         for one, value in zip(moved, pieces(flat, moved), strict=True):
