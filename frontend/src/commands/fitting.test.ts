@@ -1,33 +1,15 @@
 /** How the draft fits its neighbours is asked once it stands still, and shown only with the shape it was asked for. */
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { exampleDraft } from "../store/examples";
 import { ApiError } from "../net/http";
 import type { Fit, Geometry } from "../protocol/entities";
 import { exampleAnnotation, exampleClass } from "../protocol/examples";
-import type { Draft } from "../store/state";
 import { Store } from "../store/store";
 import { Fitting } from "./fitting";
 
 const shape = exampleAnnotation().geometry;
 const moved: Geometry = { type: "Polygon", coordinates: [[[7, 46], [7.002, 46], [7.002, 46.001], [7, 46]]] }; // prettier-ignore
-const draft: Draft = {
-  id: "00000000-0000-4000-8000-0000000000dd",
-  raster: "00000000-0000-4000-8000-0000000000b1",
-  points: [],
-  box: null,
-  promptSeq: 1,
-  phase: "shown",
-  readyAt: null,
-  candidates: [{ geometry: shape, score: 0.9, area_m2: 5, index: 0 }],
-  chosen: 0,
-  windows: [],
-  growing: false,
-  model: null,
-  recipe: "",
-  startedAt: 0,
-  problem: null,
-  shaping: null,
-  fit: null,
-};
+const draft = exampleDraft({ candidates: [{ geometry: shape, score: 0.9, area_m2: 5, index: 0 }] });
 
 function open(border: number | null, answer: (...given: unknown[]) => Promise<Fit>) {
   const store = new Store();

@@ -1,30 +1,13 @@
 /** What cannot be accepted says why. */
 import { describe, expect, it } from "vitest";
+import { exampleDraft } from "./examples";
 import { exampleAnnotation, exampleClass } from "../protocol/examples";
 import { obstacleOf } from "./obstacle";
-import type { Candidate, Draft } from "./state";
+import type { Candidate } from "./state";
 
 const ground: Candidate = { geometry: exampleAnnotation().geometry, score: 0.9, area_m2: 5, index: 0 };
 const line: Candidate = { ...ground, geometry: { type: "LineString", coordinates: [[7, 46], [7.001, 46]] } }; // prettier-ignore
-const draft: Draft = {
-  id: "00000000-0000-4000-8000-0000000000dd",
-  raster: "00000000-0000-4000-8000-0000000000b1",
-  points: [],
-  box: null,
-  promptSeq: 1,
-  phase: "shown",
-  readyAt: null,
-  candidates: [ground],
-  chosen: 0,
-  windows: [],
-  growing: false,
-  model: null,
-  recipe: "",
-  startedAt: 0,
-  problem: "This is too wide for a line.",
-  shaping: null,
-  fit: null,
-};
+const draft = exampleDraft({ candidates: [ground], problem: "This is too wide for a line." });
 const area = { classes: [exampleClass()], activeClass: null };
 const tracks = exampleClass({ geometry_type: "line" });
 const track = { classes: [tracks], activeClass: tracks.id };

@@ -1,29 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { exampleDraft } from "../store/examples";
 import { EMPTY, type State } from "../store/state";
 import { hintOf } from "./hint";
 import { exampleAnnotation, exampleClass, exampleRaster, exampleUser } from "../protocol/examples";
 
 const shape = exampleAnnotation();
 const candidate = { geometry: { type: "Point" as const, coordinates: [7, 46] }, area_m2: 1 };
-const draft: NonNullable<State["draft"]> = {
-  id: "d",
-  raster: exampleRaster().id,
-  points: [],
-  box: null,
-  promptSeq: 1,
-  phase: "shown",
-  readyAt: null,
-  candidates: [],
-  chosen: 0,
-  windows: [],
-  growing: false,
-  model: null,
-  recipe: "",
-  startedAt: 0,
-  problem: null,
-  shaping: null,
-  fit: null,
-};
+const draft = exampleDraft({ raster: exampleRaster().id });
 
 function hint(change: Partial<State>): string {
   return hintOf({
